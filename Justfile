@@ -1,0 +1,46 @@
+# Trimaran: `just demo` shows it, `just test` proves it. Each recipe sets up what is missing first.
+
+set positional-arguments
+
+python := ".venv/bin/python"
+
+# List the recipes.
+default:
+    @just --list --unsorted
+
+# Set up what is missing: OS packages (as root, by apt), .venv from the lock file, compiled files.
+setup:
+    @sh scripts/setup.sh
+
+# The main job, step by step: real containers on a daemon of its own in scratch directories.
+demo: setup
+    {{python}} -m demo
+
+# Run the daemon in the foreground; prints how to point a docker CLI at it.
+up *args: setup
+    {{python}} -m engine --print-howto "$@"
+
+# Checks and all tests: unit, integration on real containerd, real clients.
+test *args: check
+    {{python}} -m pytest "$@"
+
+# Format, lint, types, direction of imports.
+check: setup
+    .venv/bin/ruff format --check .
+    .venv/bin/ruff check .
+    .venv/bin/mypy
+    .venv/bin/lint-imports
+
+# Format the sources and mend what the linter can.
+fix: setup
+    .venv/bin/ruff check --fix .
+    .venv/bin/ruff format .
+
+# Generate the containerd stubs from engine/adapters/containerd/protos.
+protos: setup
+    {{python}} -m engine.adapters.containerd.generate
+
+# Write requirements.lock anew from pyproject.toml (needs uv from PyPI).
+lock: setup
+    .venv/bin/pip install --quiet uv
+    .venv/bin/uv pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate --output-file requirements.lock

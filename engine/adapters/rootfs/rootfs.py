@@ -1,0 +1,86 @@
+"""The RootFS port: reads files of an idle root and makes the skeleton that every container's root has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import trio
+
+from engine.adapters.rootfs.mounting import mounted
+from engine.adapters.rootfs.openat2 import open_in_root
+from engine.models.runtime import RuntimeMount
+
+FILE_LIMIT = 4 << 20
+DEADLINE = 30.0
+DIRECTORIES = (("dev", 0o755), ("dev/pts", 0o755), ("dev/shm", 0o755), ("etc", 0o755), ("proc", 0o755), ("sys", 0o755))
+FILES = (".dockerenv", "dev/console", "etc/hostname", "etc/hosts", "etc/resolv.conf")
+
+
+class HostRootFS:
+    """Mounts under `scratch`, a directory of ours in the exec root."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+
+    async def read(self, mounts: Sequence[RuntimeMount], *paths: str) -> list[bytes]:
+        with trio.fail_after(DEADLINE):
+            return await trio.to_thread.run_sync(self._read, mounts, paths)
+
+    async def populate_init(self, mounts: Sequence[RuntimeMount]) -> None:
+        with trio.fail_after(DEADLINE):
+            await trio.to_thread.run_sync(self._populate, mounts)
+
+    def _read(self, mounts: Sequence[RuntimeMount], paths: Sequence[str]) -> list[bytes]:
+        with mounted(mounts, self._scratch) as root:
+            return [_contents(root, path) for path in paths]
+
+    def _populate(self, mounts: Sequence[RuntimeMount]) -> None:
+        """As dockerd's init layer: what is there already is left as it is."""
+        with mounted(mounts, self._scratch) as root:
+            for path, mode in DIRECTORIES:
+                _make(root, path, directory=True, mode=mode)
+            for path in FILES:
+                _make(root, path, directory=False, mode=0o755)
+            _link(root, "etc/mtab", "/proc/mounts")
+
+
+def _contents(root: int, path: str) -> bytes:
+    try:
+        fd = open_in_root(root, path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return b""
+    with open(fd, "rb") as file:
+        try:
+            return file.read(FILE_LIMIT)
+        except OSError:
+            return b""
+
+
+def _make(root: int, path: str, *, directory: bool, mode: int) -> None:
+    parent, _, name = path.rpartition("/")
+    try:
+        parent_fd = open_in_root(root, parent or ".", os.O_PATH | os.O_DIRECTORY)
+    except OSError:
+        return
+    try:
+        os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        if directory:
+            os.mkdir(name, mode, dir_fd=parent_fd)
+        else:
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode, dir_fd=parent_fd))
+    finally:
+        os.close(parent_fd)
+
+
+def _link(root: int, path: str, target: str) -> None:
+    parent, _, name = path.rpartition("/")
+    parent_fd = open_in_root(root, parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        os.symlink(target, name, dir_fd=parent_fd)
+    except FileExistsError:
+        return
+    finally:
+        os.close(parent_fd)

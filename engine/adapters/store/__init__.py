@@ -1,0 +1,1 @@
+"""The state database: SQLite in WAL mode, one writer, group commits."""

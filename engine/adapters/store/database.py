@@ -1,0 +1,185 @@
+"""The SQLite file: its schema, transactions of batches, and reads of records, intents and events.
+
+Every method blocks and is meant for a worker thread; writes come from one thread at a time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.domain.events.messages import Batch, Document, Intent
+from engine.domain.events.records import Event, body_of
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS records (
+    kind TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS intents (
+    kind TEXT NOT NULL, subject TEXT NOT NULL, detail BLOB NOT NULL, PRIMARY KEY (kind, subject)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, time_ns INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS quarantine (
+    kind TEXT NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+"""
+
+
+class SchemaTooNew(Exception):
+    """The database was written by a newer engine."""
+
+
+class Database:
+    """One writer connection, and one for reads, each behind a lock of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writer = self._connect()
+        self._writer_lock = threading.Lock()
+        self._writer.executescript(SCHEMA)
+        self._check_version()
+        self._reader = self._connect()
+        self._reader_lock = threading.Lock()
+        self._durable = True
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA wal_autocheckpoint=4000")
+        return connection
+
+    def _check_version(self) -> None:
+        found = self.meta("schema")
+        if found is None:
+            self.set_meta("schema", str(SCHEMA_VERSION))
+        elif int(found) > SCHEMA_VERSION:
+            raise SchemaTooNew(f"{self.path} has schema {found}, this engine knows {SCHEMA_VERSION}")
+
+    def meta(self, key: str) -> str | None:
+        row = self._writer.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_meta(self, key: str, value: str) -> None:
+        with self._writer_lock:
+            self._writer.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def commit(self, batches: Sequence[Batch]) -> list[list[Event]]:
+        """Make the batches true in one transaction; each one's events with the numbers they got."""
+        with self._writer_lock:
+            self._set_durable(any(batch.durable for batch in batches))
+            write = self._writer.execute
+            write("BEGIN IMMEDIATE")
+            try:
+                events = [self._apply(batch) for batch in batches]
+                write("COMMIT")
+            except BaseException:
+                write("ROLLBACK")
+                raise
+            return events
+
+    def _set_durable(self, durable: bool) -> None:
+        if durable != self._durable:
+            self._writer.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
+
+    def _apply(self, batch: Batch) -> list[Event]:
+        write = self._writer.execute
+        for doc in batch.puts:
+            row = (doc.kind, doc.id, doc.version, zlib.crc32(doc.body), doc.body)
+            write("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", row)
+        for key in batch.deletes:
+            write("DELETE FROM records WHERE kind=? AND id=?", key)
+        for intent in batch.opens:
+            detail = msgspec.json.encode(intent.detail)
+            write("INSERT OR REPLACE INTO intents VALUES (?, ?, ?)", (intent.kind, intent.subject, detail))
+        for key in batch.closes:
+            write("DELETE FROM intents WHERE kind=? AND subject=?", key)
+        committed = []
+        for event in batch.events:
+            body = body_of(event)
+            row = (event.key, event.time_ns, body)
+            cursor = write("INSERT OR IGNORE INTO events (key, time_ns, body) VALUES (?, ?, ?)", row)
+            if cursor.rowcount == 1 and cursor.lastrowid is not None:
+                committed.append(Event(cursor.lastrowid, event.time_ns, body))
+        return committed
+
+    def load(self, kind: str) -> list[Document]:
+        """All sound records of a kind; a damaged one is moved to quarantine and left out."""
+        with self._writer_lock:
+            rows = self._writer.execute(
+                "SELECT id, version, crc, body FROM records WHERE kind=?", (kind,)
+            ).fetchall()
+            sound = []
+            for id_, version, crc, body in rows:
+                if zlib.crc32(body) == crc:
+                    sound.append(Document(kind, id_, version, body))
+                else:
+                    self._quarantine(kind, id_, "checksum mismatch", body)
+            return sound
+
+    def quarantine(self, kind: str, id_: str, reason: str, body: bytes) -> None:
+        with self._writer_lock:
+            self._quarantine(kind, id_, reason, body)
+
+    def _quarantine(self, kind: str, id_: str, reason: str, body: bytes) -> None:
+        self._writer.execute("BEGIN IMMEDIATE")
+        self._writer.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?)", (kind, id_, reason, body))
+        self._writer.execute("DELETE FROM records WHERE kind=? AND id=?", (kind, id_))
+        self._writer.execute("COMMIT")
+
+    def quarantined(self) -> list[tuple[str, str, str]]:
+        """(kind, id, reason) of every record in quarantine."""
+        return list(self._read("SELECT kind, id, reason FROM quarantine ORDER BY kind, id"))
+
+    def intents(self, kind: str | None = None) -> list[Intent]:
+        rows = self._read("SELECT kind, subject, detail FROM intents WHERE ?1 IS NULL OR kind=?1", kind)
+        return [Intent(k, subject, msgspec.json.decode(detail)) for k, subject, detail in rows]
+
+    def head(self) -> int:
+        """The number of the newest event ever committed, also when retention has forgotten it."""
+        rows = self._read("SELECT seq FROM sqlite_sequence WHERE name='events'")
+        return int(rows[0][0]) if rows else 0
+
+    def read_events(self, after_seq: int, limit: int) -> list[Event]:
+        sql = "SELECT seq, time_ns, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+        return [Event(*row) for row in self._read(sql, after_seq, limit)]
+
+    def first_seq_since(self, time_ns: int) -> int:
+        rows = self._read("SELECT MIN(seq) FROM events WHERE time_ns >= ?", time_ns)
+        return self.head() if rows[0][0] is None else int(rows[0][0]) - 1
+
+    def prune_events(self, *, keep: int, newer_than_ns: int, max_bytes: int) -> int:
+        floors = [self.head() - keep] if keep else []
+        if newer_than_ns:
+            floors.append(self.first_seq_since(newer_than_ns))
+        if max_bytes:
+            floors.append(self._seq_below_bytes(max_bytes))
+        if not floors:
+            return 0
+        with self._writer_lock:
+            return self._writer.execute("DELETE FROM events WHERE seq <= ?", (max(floors),)).rowcount
+
+    def _seq_below_bytes(self, max_bytes: int) -> int:
+        total = 0
+        with self._reader_lock:
+            for seq, size in self._reader.execute("SELECT seq, length(body) FROM events ORDER BY seq DESC"):
+                total += size
+                if total > max_bytes:
+                    return int(seq)
+        return 0
+
+    def _read(self, sql: str, *parameters: Any) -> list[Any]:
+        with self._reader_lock:
+            return self._reader.execute(sql, parameters).fetchall()
+
+    def close(self) -> None:
+        self._reader.close()
+        self._writer.close()

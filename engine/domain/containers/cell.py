@@ -1,0 +1,78 @@
+"""One container alive in the daemon: its committed record, its mailbox, and what waits on it.
+
+A cell is passive and outlives every service: an operator that crashes and starts again finds the
+streams, the waiters and the record as they were.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import trio
+
+from engine.domain.containers.messages import CellMessage
+from engine.domain.containers.records import Container, Status
+from supervisors import Mailbox
+
+if TYPE_CHECKING:
+    from engine.domain.containers.prepare import Prepared
+    from engine.domain.containers.streams import RunStreams
+
+
+class ExitResult(msgspec.Struct, frozen=True):
+    """What `wait` answers: the exit code, and the error of a start that failed."""
+
+    exit_code: int
+    error: str = ""
+
+
+class Cell:
+    """`preparation` is what create made ahead of the first start; `leftover` says that containerd still
+    has the ended task."""
+
+    def __init__(self, record: Container, streams: RunStreams) -> None:
+        self.record = record
+        self.mailbox: Mailbox[CellMessage] = Mailbox(f"container {record.id[:12]}", 256)
+        self.slot = trio.Lock()
+        self.streams = streams
+        self.preparation: Prepared | None = None
+        self.leftover = False
+        self.starting = False
+        self.exec_ids: list[str] = []
+        self.exits = 0
+        self.last_exit = ExitResult(record.state.exit_code)
+        self.removed = trio.Event()
+        self._exit_lot = trio.lowlevel.ParkingLot()
+        self.supervised = trio.Lock()
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    def ended(self, result: ExitResult) -> None:
+        """Wake whoever waits for an exit: the run is over, or its start failed."""
+        self.exits += 1
+        self.last_exit = result
+        self._exit_lot.unpark_all()
+
+    async def next_exit(self) -> ExitResult:
+        """The result of the next run to end, or of the last one once the container is removed."""
+        seen = self.exits
+        while self.exits == seen and not self.removed.is_set():
+            await self._exit_lot.park()
+        return self.last_exit
+
+    async def not_running(self) -> ExitResult:
+        if not self.running:
+            return self.last_exit
+        return await self.next_exit()
+
+    @property
+    def running(self) -> bool:
+        """Also while it waits for its restart, as the API's Running has it."""
+        return self.record.state.alive or self.record.state.status is Status.RESTARTING
+
+    def gone(self) -> None:
+        self.removed.set()
+        self._exit_lot.unpark_all()

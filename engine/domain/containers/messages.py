@@ -1,0 +1,75 @@
+"""What a container's mailbox and the room's mailbox accept."""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.models.containers import CreateRequest
+from supervisors import Request
+
+
+class Create(Request[tuple[str, list[str]]], msgspec.Struct):
+    """Make a container; the reply is its ID and the warnings."""
+
+    request: CreateRequest
+    name: str
+    platform: str = ""
+    version: tuple[int, int] = (1, 51)
+
+
+class Forget(msgspec.Struct):
+    """A removed container's supervisor can go."""
+
+    container_id: str
+
+
+class Start(Request[None], msgspec.Struct):
+    pass
+
+
+class Stop(Request[None], msgspec.Struct):
+    """`timeout` in seconds, None: the container's own; `signal` None: the container's own."""
+
+    timeout: int | None = None
+    signal: int | None = None
+
+
+class Restart(Request[None], msgspec.Struct):
+    timeout: int | None = None
+    signal: int | None = None
+
+
+class Kill(Request[None], msgspec.Struct):
+    signal: int
+
+
+class Remove(Request[None], msgspec.Struct):
+    force: bool = False
+    volumes: bool = False
+
+
+class Resize(Request[None], msgspec.Struct):
+    height: int
+    width: int
+
+
+class Exited(msgspec.Struct):
+    """The init process has ended, as containerd's event or a look at the task says."""
+
+    pid: int
+    exit_code: int
+    exited_ns: int
+    oom: bool = False
+    reconciled: bool = False
+
+
+class OutOfMemory(msgspec.Struct):
+    """The kernel killed a process of the container for its memory."""
+
+
+class Reconcile(msgspec.Struct):
+    """Events may have been missed: compare the record with containerd's task."""
+
+
+CellMessage = Start | Stop | Restart | Kill | Remove | Resize | Exited | OutOfMemory | Reconcile
+RoomMessage = Create | Forget

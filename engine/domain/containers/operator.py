@@ -1,0 +1,109 @@
+"""The operator: one container's changes, each running to its end, one at a time where they touch it.
+
+It takes a container's mail. The effectful part of each change holds the cell's slot; waiting for an
+exit does not, so that a kill passes a stop that is still patient.
+"""
+
+from __future__ import annotations
+
+import trio
+
+from engine.domain.containers import exit, remove, rules, start
+from engine.domain.containers.cell import Cell
+from engine.domain.containers.messages import (
+    CellMessage,
+    Exited,
+    Kill,
+    OutOfMemory,
+    Reconcile,
+    Remove,
+    Resize,
+    Restart,
+    Start,
+    Stop,
+)
+from engine.domain.containers.outside import Outside
+from engine.domain.containers.reconcile import reconcile
+from engine.domain.containers.stop import kill, stop
+from engine.domain.events.facade import Batch
+from engine.domain.containers.outside import event
+from engine.errors import Conflict
+from supervisors import Letter, Worker
+
+
+class Operator(Worker):
+    """A fresh one first reconciles: whatever the last one left half-done is finished or undone."""
+
+    def __init__(self, cell: Cell, outside: Outside) -> None:
+        self._cell = cell
+        self._outside = outside
+
+    async def work(self, task_status: trio.TaskStatus[None]) -> None:
+        with self._cell.mailbox.open() as inbox:
+            async with trio.open_nursery() as nursery:
+                async with self._cell.slot:
+                    await reconcile(self._cell, self._outside)
+                task_status.started()
+                async for letter in inbox:
+                    nursery.start_soon(self._answer, letter)
+
+    async def _answer(self, letter: Letter[CellMessage]) -> None:
+        with letter.handling():
+            await self._do(letter.message)
+
+    async def _do(self, message: CellMessage) -> None:
+        cell, outside = self._cell, self._outside
+        match message:
+            case Start():
+                async with cell.slot:
+                    await start.start(cell, outside)
+            case Stop(timeout, signal):
+                await stop(cell, outside, timeout=timeout, signal=signal)
+            case Restart(timeout, signal):
+                await self._restart(timeout, signal)
+            case Kill(signal):
+                await kill(cell, outside, signal)
+            case Remove(force, volumes):
+                await remove.remove(cell, outside, force=force, volumes=volumes)
+            case Exited():
+                await self._exited(message)
+            case OutOfMemory():
+                cell.record = cell.record.with_state(oom_killed=True)
+                await outside.emit(cell.record, "oom")
+            case Resize(height, width):
+                await self._resize(height, width)
+            case Reconcile():
+                async with cell.slot:
+                    await reconcile(cell, outside)
+
+    async def _exited(self, message: Exited) -> None:
+        cell, outside = self._cell, self._outside
+        async with cell.slot:
+            ended = await exit.exited(cell, outside, message)
+        if not ended:
+            return
+        if cell.record.host.auto_remove and not cell.restarting:
+            await remove.remove(cell, outside, force=True, volumes=True)
+            return
+        async with cell.slot:
+            await exit.delete_task(cell, outside)
+
+    async def _restart(self, timeout: int | None, signal: int | None) -> None:
+        cell, outside = self._cell, self._outside
+        cell.restarting = True
+        try:
+            if cell.running:
+                await stop(cell, outside, timeout=timeout, signal=signal)
+            async with cell.slot:
+                await start.start(cell, outside)
+        finally:
+            cell.restarting = False
+        await outside.emit(cell.record, "restart")
+
+    async def _resize(self, height: int, width: int) -> None:
+        cell = self._cell
+        if not cell.record.state.alive:
+            raise Conflict(f"Container {cell.id} is not running")
+        await self._outside.runtime.tasks.resize_pty(cell.id, "", width, height)
+        extra = {"height": str(height), "width": str(width)}
+        await self._outside.journal.commit(Batch(events=[event(cell.record, "resize", extra)], durable=False))

@@ -1,0 +1,118 @@
+"""What the containers room needs from outside: the runtime, a rootfs, and the machine's facts.
+
+The containerd adapter's services have these methods; times are unix nanoseconds, digests and chain
+IDs `sha256:...`. Each raises NotFound, Conflict, Unavailable, DeadlineExceeded or SystemFailure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from engine.models.runtime import ExitInfo, RuncOptions, RuntimeEvent, RuntimeMount, TaskInfo
+
+
+class Tasks(Protocol):
+    async def create(
+        self,
+        container_id: str,
+        *,
+        rootfs: Sequence[RuntimeMount],
+        stdin: str = "",
+        stdout: str = "",
+        stderr: str = "",
+        terminal: bool = False,
+        options: RuncOptions | None = None,
+    ) -> int: ...
+
+    async def start(self, container_id: str, exec_id: str = "") -> int: ...
+
+    async def exec(
+        self,
+        container_id: str,
+        exec_id: str,
+        *,
+        spec: bytes,
+        stdin: str = "",
+        stdout: str = "",
+        stderr: str = "",
+        terminal: bool = False,
+    ) -> None: ...
+
+    async def kill(self, container_id: str, signal: int, *, exec_id: str = "", all: bool = False) -> None: ...
+
+    async def get(self, container_id: str, exec_id: str = "") -> TaskInfo: ...
+
+    async def list(self) -> list[TaskInfo]: ...
+
+    async def delete(self, container_id: str) -> ExitInfo: ...
+
+    async def delete_process(self, container_id: str, exec_id: str) -> ExitInfo: ...
+
+    async def resize_pty(self, container_id: str, exec_id: str, width: int, height: int) -> None: ...
+
+    async def close_io(self, container_id: str, exec_id: str = "") -> None: ...
+
+
+class ContainerInfo(Protocol):
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def labels(self) -> Mapping[str, str]: ...
+
+
+class RuntimeContainers(Protocol):
+    async def create(
+        self,
+        id: str,
+        *,
+        labels: Mapping[str, str],
+        runtime: str,
+        spec: bytes,
+        snapshotter: str,
+        snapshot_key: str,
+        image: str = "",
+    ) -> None: ...
+
+    async def update_spec(self, id: str, spec: bytes) -> None: ...
+
+    async def list(self, *filters: str) -> Sequence[ContainerInfo]: ...
+
+    async def delete(self, id: str) -> None: ...
+
+
+class Snapshots(Protocol):
+    async def prepare(self, key: str, parent: str, *, labels: Mapping[str, str]) -> Sequence[RuntimeMount]: ...
+
+    async def mounts(self, key: str) -> Sequence[RuntimeMount]: ...
+
+    async def commit(self, name: str, key: str, *, labels: Mapping[str, str]) -> None: ...
+
+    async def remove(self, key: str) -> None: ...
+
+
+class Runtime(Protocol):
+    """containerd, as this room sees it."""
+
+    @property
+    def tasks(self) -> Tasks: ...
+
+    @property
+    def containers(self) -> RuntimeContainers: ...
+
+    @property
+    def snapshots(self) -> Snapshots: ...
+
+    def events(self, *filters: str) -> AbstractAsyncContextManager[AsyncIterator[RuntimeEvent]]: ...
+
+
+class RootFS(Protocol):
+    """Looks into and prepares a root file system that is not in use by a container."""
+
+    async def read(self, mounts: Sequence[RuntimeMount], *paths: str) -> list[bytes]:
+        """The files' contents (empty where missing), symlinks resolved inside the root."""
+
+    async def populate_init(self, mounts: Sequence[RuntimeMount]) -> None:
+        """Make what every container's root has: .dockerenv, dev, proc, sys, etc/hosts and the like."""

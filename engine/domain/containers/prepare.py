@@ -1,0 +1,179 @@
+"""What a container needs before its first process, made ahead: root, user, files, namespace, containerd record.
+
+Every step may find its own traces from an earlier try and goes on from there, so preparing again
+after a crash costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import trio
+
+from engine.domain.containers import files, users
+from engine.domain.containers.cell import Cell
+from engine.domain.containers.oci.build import build_spec, encode_spec
+from engine.domain.containers.oci.plan import HOST, NEW, Namespaces, SpecMount, SpecPlan, User
+from engine.domain.containers.outside import Outside
+from engine.domain.containers.records import Container, NetworkState
+from engine.domain.containers.sandbox import Sandbox
+from engine.errors import Conflict, NotFound
+from engine.models.runtime import Mount, RuncOptions
+
+ENGINE_LABEL = "io.trimaran.engine"
+RUNC_RUNTIME = "io.containerd.runc.v2"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """`plan` is kept for the execs, which inherit from it."""
+
+    rootfs: Sequence[Mount]
+    plan: SpecPlan
+    network: NetworkState
+    options: RuncOptions | None = None
+
+
+async def prepare(cell: Cell, outside: Outside) -> Prepared:
+    """Needs the slot. Raises what the parts raise; nothing is running yet."""
+    record = cell.record
+    results: dict[str, object] = {}
+
+    async def root() -> None:
+        results["rootfs"] = await root_snapshot(record, outside)
+
+    async def network() -> None:
+        results["sandbox"] = await outside.sandboxes.prepare(record)
+
+    async with trio.open_nursery(strict_exception_groups=False) as nursery:
+        nursery.start_soon(root)
+        nursery.start_soon(network)
+    rootfs: Sequence[Mount] = results["rootfs"]  # type: ignore[assignment]
+    sandbox: Sandbox = results["sandbox"]  # type: ignore[assignment]
+    user = await resolve_user(record, rootfs, outside)
+    directory = outside.directory(record.id)
+    await trio.to_thread.run_sync(files.write, directory, record, sandbox, outside.settings)
+    plan = spec_plan(record, outside, sandbox, user)
+    await put_record(record, outside, encode_spec(build_spec(plan)))
+    return Prepared(rootfs, plan, sandbox.state, runc_options(record, outside))
+
+
+async def root_snapshot(record: Container, outside: Outside) -> Sequence[Mount]:
+    """The container's writable layer on its image's init layer."""
+    snapshots = outside.runtime.snapshots
+    try:
+        return await snapshots.mounts(record.id)
+    except NotFound:
+        pass
+    parent = await init_layer(record.layer, outside)
+    labels = {ENGINE_LABEL: outside.settings.engine_id, "containerd.io/gc.root": "created"}
+    return await snapshots.prepare(record.id, parent, labels=labels)
+
+
+async def init_layer(layer: str, outside: Outside) -> str:
+    """A committed snapshot above the image's layers with the files that every container's root has.
+
+    One for each image, so that a container's own layer holds nothing but its own changes.
+    """
+    name = f"init-{layer}"
+    snapshots = outside.runtime.snapshots
+    async with outside.init_lock:
+        if name in outside.init_layers:
+            return name
+        try:
+            await snapshots.stat(name)
+        except NotFound:
+            await _make_init_layer(name, layer, outside)
+        outside.init_layers.add(name)
+        return name
+
+
+async def _make_init_layer(name: str, layer: str, outside: Outside) -> None:
+    snapshots = outside.runtime.snapshots
+    key = f"{name}-making"
+    labels = {ENGINE_LABEL: outside.settings.engine_id, "containerd.io/gc.root": "created"}
+    try:
+        mounts = await snapshots.prepare(key, layer, labels=labels)
+    except Conflict:  # an earlier try was interrupted
+        mounts = await snapshots.mounts(key)
+    await outside.rootfs.populate_init(mounts)
+    await snapshots.commit(name, key, labels=labels)
+
+
+async def resolve_user(record: Container, rootfs: Sequence[Mount], outside: Outside) -> User:
+    """From the root's own passwd and group files; of a root never used yet, those are the image's."""
+    key = (record.layer, record.config.user, tuple(record.host.group_add or ()))
+    fresh = record.state.generation == 0
+    if fresh and key in outside.users:
+        return outside.users[key]
+    passwd, group = await outside.rootfs.read(rootfs, "etc/passwd", "etc/group")
+    found = users.resolve(record.config.user, passwd, group, record.host.group_add or ())
+    user = User(found.uid, found.gid, found.groups)
+    if fresh:
+        outside.users[key] = user
+    return user
+
+
+def spec_plan(record: Container, outside: Outside, sandbox: Sandbox, user: User) -> SpecPlan:
+    settings, config, host = outside.settings, record.config, record.host
+    directory = outside.directory(record.id)
+    parent = host.cgroup_parent or settings.cgroup_parent
+    return SpecPlan(
+        id=record.id,
+        config=config,
+        host=host,
+        argv=tuple(record.argv),
+        env=tuple(config.env or ()),
+        cwd=config.working_dir or "/",
+        rootfs="rootfs",
+        cgroups_path=f"{parent}/{record.id}",
+        hostname=config.hostname,
+        user=user,
+        mounts=tuple(spec_mount(mount) for mount in record.mounts),
+        hosts_path=str(directory / "hosts"),
+        hostname_path=str(directory / "hostname"),
+        resolv_conf_path=str(directory / "resolv.conf"),
+        namespaces=Namespaces(
+            network=sandbox.namespace,
+            uts=HOST if host.uts_mode == "host" else NEW,
+            pid=HOST if host.pid_mode == "host" else NEW,
+            ipc=HOST if host.ipc_mode == "host" else NEW,
+            cgroup=HOST if host.cgroupns_mode == "host" else NEW,
+        ),
+        cgroup_v2=settings.facts.cgroup_v2,
+        held_capabilities=settings.facts.capabilities,
+        init_path=settings.init_path if (settings.init if host.init is None else host.init) else "",
+        no_new_privileges=settings.no_new_privileges or "no-new-privileges" in (host.security_opt or ()),
+        default_seccomp_profile=settings.seccomp_profile,
+        seccomp_supported=settings.facts.seccomp,
+        kernel=settings.facts.kernel,
+        architecture=settings.facts.architecture,
+    )
+
+
+def spec_mount(mount: object) -> SpecMount:
+    raise NotImplementedError
+
+
+async def put_record(record: Container, outside: Outside, spec: bytes) -> None:
+    """containerd's own record of the container, labelled well enough to rebuild ours from."""
+    containers = outside.runtime.containers
+    labels = {ENGINE_LABEL: outside.settings.engine_id, "io.trimaran.name": record.name, "io.trimaran.image": record.image_id}
+    try:
+        await containers.create(
+            record.id,
+            labels=labels,
+            runtime=RUNC_RUNTIME,
+            spec=spec,
+            snapshotter=record.snapshotter,
+            snapshot_key=record.id,
+            image=record.image,
+        )
+    except Conflict:
+        await containers.update_spec(record.id, spec)
+
+
+def runc_options(record: Container, outside: Outside) -> RuncOptions | None:
+    binary = outside.settings.runtimes.get(record.runtime, "")
+    return RuncOptions(binary_name=binary) if binary else None

@@ -1,0 +1,90 @@
+"""Making a container's record and containerd agree: after a crash, a restart, or a gap in the events."""
+
+from __future__ import annotations
+
+import time
+
+from engine.domain.containers import exit, remove
+from engine.domain.containers.cell import Cell, ExitResult
+from engine.domain.containers.messages import Exited
+from engine.domain.containers.outside import Outside
+from engine.domain.containers.records import Status, to_document
+from engine.domain.events.facade import Batch
+from engine.errors import EngineError, NotFound, Unavailable
+from engine.models.runtime import TaskInfo
+
+UNKNOWN_EXIT = 255
+"""The exit code of a container that containerd no longer knows."""
+
+
+async def reconcile(cell: Cell, outside: Outside) -> None:
+    """Finish or undo what is half-done, learn an exit that was missed. Needs the slot.
+
+    While containerd is away nothing is concluded: the watcher asks again when it is back.
+    """
+    if cell.removed.is_set():
+        return
+    try:
+        await _reconcile(cell, outside)
+    except Unavailable:
+        return
+
+
+async def _reconcile(cell: Cell, outside: Outside) -> None:
+    state = cell.record.state
+    if state.status is Status.REMOVING:
+        await remove.finish(cell, outside)
+    elif cell.starting:
+        await undo_start(cell, outside, "the start was interrupted")
+    elif state.alive:
+        await _check_alive(cell, outside)
+    elif cell.leftover:
+        await exit.delete_task(cell, outside)
+
+
+async def _check_alive(cell: Cell, outside: Outside) -> None:
+    task = await find_task(cell, outside)
+    pid = cell.record.state.pid
+    if task is not None and task.pid == pid and task.status != "stopped":
+        return
+    now = time.time_ns()
+    if task is not None and task.pid == pid:
+        code, at = task.exit_status, task.exited_at_ns or now
+    else:
+        code, at = UNKNOWN_EXIT, now
+    await exit.exited(cell, outside, Exited(pid, code, at, reconciled=True))
+
+
+async def find_task(cell: Cell, outside: Outside) -> TaskInfo | None:
+    try:
+        return await outside.runtime.tasks.get(cell.id)
+    except NotFound:
+        return None
+
+
+async def undo_start(cell: Cell, outside: Outside, reason: str, exit_code: int = 128) -> None:
+    """Take back whatever of a start is there, keep its reason in the record, and wake who waits for it."""
+    await _end_task(cell, outside)
+    await outside.networks.unpublish(cell.id)
+    await cell.streams.finish(0)
+    cell.streams.end()
+    record = cell.record.with_state(error=reason, exit_code=exit_code)
+    await exit.commit_surely(outside, Batch().put(to_document(record)).close("start", cell.id))
+    cell.record = record
+    cell.starting = False
+    cell.ended(ExitResult(exit_code, reason))
+
+
+async def _end_task(cell: Cell, outside: Outside) -> None:
+    task = await find_task(cell, outside)
+    if task is None:
+        return
+    try:
+        if task.status not in ("stopped", "created"):
+            await outside.runtime.tasks.kill(cell.id, 9, all=True)
+            await outside.runtime.tasks.wait(cell.id)
+        await outside.runtime.tasks.delete(cell.id)
+    except NotFound:
+        return
+    except EngineError:
+        cell.leftover = True

@@ -1,0 +1,80 @@
+"""Ending a container's process: stop with its patience, kill with its certainty."""
+
+from __future__ import annotations
+
+import signal as signals
+
+import trio
+
+from engine.domain.containers import rules
+from engine.domain.containers.cell import Cell
+from engine.domain.containers.outside import Outside
+from engine.domain.containers.records import Status, to_document
+from engine.domain.events.facade import Batch
+from engine.domain.containers.outside import event
+from engine.errors import Conflict, NotFound, NotModified, SystemFailure, Unavailable
+
+KILL_PATIENCE = 12.0
+"""Seconds from SIGKILL to giving up on the exit event: dockerd waits 10, kills by pid, waits 2."""
+SIGNAL_FAILED_PATIENCE = 2.0
+
+
+async def stop(cell: Cell, outside: Outside, *, timeout: int | None, signal: int | None) -> None:
+    """Row 57: the signal, `timeout` seconds (below 0: for ever), then SIGKILL. NotModified when not running."""
+    if not cell.running:
+        raise NotModified("container is already stopped")
+    exits = cell.exits
+    patience = float(rules.stop_timeout(cell.record) if timeout is None else timeout)
+    try:
+        await send(cell, outside, signal or rules.stop_signal(cell.record), stopping=True)
+    except (Unavailable, SystemFailure):
+        patience = min(patience, SIGNAL_FAILED_PATIENCE)
+    with trio.move_on_after(patience if patience >= 0 else float("inf")):
+        await _exit_after(cell, exits)
+    if cell.exits == exits and cell.running:
+        await _kill_and_wait(cell, outside, exits)
+    await outside.emit(cell.record, "stop")
+
+
+async def kill(cell: Cell, outside: Outside, signal: int) -> None:
+    """Row 58: SIGKILL waits for the exit, any other signal returns at once."""
+    if not cell.running:
+        raise Conflict(f"Container {cell.id} is not running")
+    if signal == signals.SIGKILL:
+        await _kill_and_wait(cell, outside, cell.exits)
+    else:
+        await send(cell, outside, signal, stopping=signal == rules.stop_signal(cell.record))
+
+
+async def _kill_and_wait(cell: Cell, outside: Outside, exits: int) -> None:
+    await send(cell, outside, signals.SIGKILL, stopping=True)
+    with trio.move_on_after(KILL_PATIENCE):
+        await _exit_after(cell, exits)
+    if cell.exits == exits and cell.running:
+        raise SystemFailure(f"Could not kill running container {cell.id}, cannot remove - tried to kill container, but did not receive an exit event")
+
+
+async def _exit_after(cell: Cell, exits: int) -> None:
+    if cell.exits == exits and cell.running:
+        await cell.next_exit()
+
+
+async def send(cell: Cell, outside: Outside, signal: int, *, stopping: bool) -> None:
+    """Signal the init process; `stopping` remembers that somebody wanted the end (restart policies ask)."""
+    async with cell.slot:
+        record = cell.record
+        if not cell.running:
+            return
+        if stopping and not record.state.manually_stopped:
+            record = record.with_state(manually_stopped=True)
+            batch = Batch(durable=False).put(to_document(record))
+        else:
+            batch = Batch(durable=False)
+        await outside.journal.commit(batch.event(event(record, "kill", {"signal": str(int(signal))})))
+        cell.record = record
+        if record.state.status is Status.RESTARTING:
+            return
+        try:
+            await outside.runtime.tasks.kill(cell.id, int(signal))
+        except NotFound:
+            return  # it has just ended; the exit is on its way

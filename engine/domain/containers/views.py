@@ -1,0 +1,170 @@
+"""From records to the API's shapes: inspect, list entries, state. Pure, and cheap enough for hundreds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from engine.domain.containers import rules
+from engine.domain.containers.cell import Cell
+from engine.domain.containers.records import Container, MountRecord, Status
+from engine.domain.logs.timestamps import format_nano
+from engine.models.containers import (
+    ZERO_TIME,
+    GraphDriver,
+    InspectResponse,
+    Port,
+    State,
+    Summary,
+    SummaryHostConfig,
+)
+from engine.models.mounts import MountPoint
+from engine.models.networks import EndpointSettings, NetworkSettings, SummaryNetworkSettings
+
+
+def state_view(container: Container) -> State:
+    state = container.state
+    restarting = state.status is Status.RESTARTING
+    return State(
+        status=str(state.status),
+        running=state.alive or restarting,
+        paused=state.status is Status.PAUSED,
+        restarting=restarting,
+        oom_killed=state.oom_killed,
+        dead=state.status is Status.DEAD,
+        pid=state.pid,
+        exit_code=state.exit_code,
+        error=state.error,
+        started_at=timestamp(state.started_ns),
+        finished_at=timestamp(state.finished_ns),
+    )
+
+
+def timestamp(ns: int) -> str:
+    return format_nano(ns) if ns else ZERO_TIME
+
+
+def inspect(cell: Cell, directory: Path, names: Mapping[str, str] | None = None) -> InspectResponse:
+    """GET /containers/{id}/json without the sizes."""
+    container = cell.record
+    argv = container.argv or [""]
+    host = container.host
+    return InspectResponse(
+        id=container.id,
+        created=format_nano(container.created_ns),
+        path=argv[0],
+        args=argv[1:],
+        state=state_view(container),
+        image=container.image_id,
+        resolv_conf_path=str(directory / "resolv.conf"),
+        hostname_path=str(directory / "hostname"),
+        hosts_path=str(directory / "hosts"),
+        log_path=log_path(container, directory),
+        name="/" + container.name,
+        restart_count=container.state.restart_count,
+        driver=container.snapshotter,
+        platform=container.platform,
+        exec_ids=cell.exec_ids or None,
+        host_config=host,
+        graph_driver=GraphDriver(name=container.snapshotter, data=None),
+        mounts=[mount_point(mount) for mount in container.mounts],
+        config=container.config,
+        network_settings=network_settings(container),
+    )
+
+
+def log_path(container: Container, directory: Path) -> str:
+    """The json-file log, "" when another driver is in use."""
+    if container.host.log_config.type != "json-file":
+        return ""
+    return str(directory / f"{container.id}-json.log")
+
+
+def mount_point(mount: MountRecord) -> MountPoint:
+    return MountPoint(
+        type=mount.type,
+        name=mount.name,
+        source=mount.source,
+        destination=mount.target,
+        driver=mount.driver,
+        mode=mount.mode,
+        rw=mount.read_write,
+        propagation=mount.propagation,
+    )
+
+
+def endpoints(container: Container) -> dict[str, EndpointSettings]:
+    return container.network.endpoints or container.endpoints
+
+
+def network_settings(container: Container) -> NetworkSettings:
+    network = container.network
+    shown = endpoints(container)
+    bridge = shown.get("bridge", EndpointSettings())
+    key = network.sandbox_key
+    return NetworkSettings(
+        sandbox_id=container.id if key else "",
+        sandbox_key=key,
+        ports=network.ports,
+        endpoint_id=bridge.endpoint_id,
+        gateway=bridge.gateway,
+        global_ipv6_address=bridge.global_ipv6_address,
+        global_ipv6_prefix_len=bridge.global_ipv6_prefix_len,
+        ip_address=bridge.ip_address,
+        ip_prefix_len=bridge.ip_prefix_len,
+        ipv6_gateway=bridge.ipv6_gateway,
+        mac_address=bridge.mac_address,
+        networks=shown,
+    )
+
+
+def summary(cell: Cell) -> Summary:
+    """An entry of GET /containers/json."""
+    container = cell.record
+    state = container.state
+    return Summary(
+        id=container.id,
+        names=["/" + container.name],
+        image=container.image,
+        image_id=container.image_id,
+        command=command_line(container),
+        created=container.created_ns // 1_000_000_000,
+        ports=ports(container),
+        labels=container.config.labels or {},
+        state=str(state.status),
+        status=rules.status_text(state, time.time_ns()),
+        host_config=SummaryHostConfig(
+            network_mode=container.host.network_mode, annotations=container.host.annotations
+        ),
+        network_settings=SummaryNetworkSettings(networks=endpoints(container)),
+        mounts=[mount_point(mount) for mount in container.mounts],
+    )
+
+
+def command_line(container: Container) -> str:
+    """Arguments with a space are quoted, as in the COMMAND column."""
+    argv = container.argv
+    if not argv:
+        return ""
+    quoted = [f"'{arg}'" if " " in arg else arg for arg in argv[1:]]
+    return " ".join([argv[0], *quoted])
+
+
+def ports(container: Container) -> list[Port]:
+    """Published ports as the bindings have them; exposed ones while running without a host port."""
+    shown = []
+    for key, bindings in container.network.ports.items():
+        number, _, proto = key.partition("/")
+        if not bindings:
+            shown.append(Port(private_port=int(number), type=proto or "tcp"))
+        for binding in bindings or ():
+            public = int(binding.host_port or 0)
+            shown.append(Port(ip=binding.host_ip, private_port=int(number), public_port=public, type=proto or "tcp"))
+    return shown
+
+
+def with_sizes(view: Summary, size_rw: int, size_root: int) -> Summary:
+    return msgspec.structs.replace(view, size_rw=size_rw, size_root_fs=size_root)

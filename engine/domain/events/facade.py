@@ -1,0 +1,93 @@
+"""All that routes and other rooms may import of events: the journal to change by, the stream to read by."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import trio
+
+from engine.domain.events.bus import EventBus
+from engine.domain.events.filters import EventFilter
+from engine.domain.events.messages import Batch, Commit, Document, Intent, NewEvent
+from engine.domain.events.records import Event
+from engine.errors import Unavailable
+from supervisors import Mailbox, ServiceCrashed
+
+__all__ = ["Batch", "Document", "Event", "EventFilter", "Events", "Intent", "Journal", "NewEvent"]
+
+COMMIT_DEADLINE = 15.0
+
+
+class Journal:
+    """Makes batches true. A store that crashes in between is asked again: batches are idempotent."""
+
+    def __init__(self, mailbox: Mailbox[Commit]) -> None:
+        self._mailbox = mailbox
+
+    async def commit(self, batch: Batch) -> int:
+        """The number of the batch's last event (0: none). Unavailable when the store stays away."""
+        with trio.move_on_after(COMMIT_DEADLINE):
+            while True:
+                try:
+                    return await self._mailbox.ask(Commit(batch), accept_timeout=COMMIT_DEADLINE)
+                except ServiceCrashed:
+                    await trio.sleep(0.01)
+        raise Unavailable("the state database does not answer")
+
+    async def emit(self, type: str, action: str, actor_id: str, attributes: dict[str, str]) -> None:
+        """Commit a single event that belongs to no change of a record."""
+        await self.commit(Batch(events=[NewEvent(type, action, actor_id, attributes)]))
+
+
+class Events:
+    """The event stream as the API serves it."""
+
+    def __init__(self, bus: EventBus) -> None:
+        self._bus = bus
+
+    @property
+    def listeners(self) -> int:
+        return self._bus.listeners
+
+    @property
+    def head(self) -> int:
+        return self._bus.head
+
+    async def stream(
+        self, wanted: EventFilter, *, since_ns: int | None = None, since_seq: int | None = None, until_ns: int | None = None
+    ) -> AsyncIterator[Sequence[Event]]:
+        """Batches of matching events. `until_ns` in the past replays and ends; in the future it ends then."""
+        stop_at = None
+        limit = float("inf")
+        if until_ns is not None:
+            left = until_ns / 1e9 - time.time()
+            if left <= 0:
+                stop_at = await self._bus.position_since(until_ns)
+            else:
+                limit = left
+        if since_seq is not None:
+            start = since_seq
+        elif since_ns is not None:
+            start = await self._bus.position_since(since_ns)
+        else:
+            start = self._bus.head if stop_at is None else stop_at
+        async for batch in self._until(start, stop_at, limit):
+            matching = [event for event in batch if wanted.matches(event)]
+            if matching:
+                yield matching
+
+    async def _until(self, start: int, stop_at: int | None, limit: float) -> AsyncIterator[Sequence[Event]]:
+        deadline = trio.current_time() + limit
+        stream = self._bus.follow(start, stop_at=stop_at)
+        while True:
+            batch: Sequence[Event] = ()
+            with trio.move_on_at(deadline):
+                try:
+                    batch = await anext(stream)
+                except StopAsyncIteration:
+                    return
+            if not batch:
+                await stream.aclose()
+                return
+            yield batch

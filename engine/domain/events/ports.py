@@ -1,0 +1,20 @@
+"""What the events room needs from outside: the log on disk."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from engine.domain.events.records import Event
+
+
+class EventLog(Protocol):
+    """The durable log; reads block for a few milliseconds at most and run in a worker thread."""
+
+    def read_events(self, after_seq: int, limit: int) -> list[Event]:
+        """Up to `limit` events with a sequence number above `after_seq`, oldest first."""
+
+    def first_seq_since(self, time_ns: int) -> int:
+        """The sequence number before the first event at or after `time_ns` (head when there is none)."""
+
+    def prune_events(self, *, keep: int, newer_than_ns: int, max_bytes: int) -> int:
+        """Forget the oldest events beyond any of the three limits (0: no limit); the number forgotten."""
