@@ -1,0 +1,1 @@
+"""The execs room: further processes in running containers."""
