@@ -10,6 +10,7 @@ import msgspec
 from engine.adapters.containerd.calls import Calls, MessageStream
 from engine.adapters.containerd.gen import events_grpc, events_pb2, task_events_pb2
 from engine.adapters.containerd.records import ns
+from engine.models.runtime import TaskExit, TaskOOM
 
 
 class TaskCreate(msgspec.Struct, frozen=True):
@@ -23,16 +24,6 @@ class TaskStart(msgspec.Struct, frozen=True):
     pid: int
 
 
-class TaskExit(msgspec.Struct, frozen=True):
-    """The end of a process; `id` is the exec's, or the container's for its first process."""
-
-    container_id: str
-    id: str
-    pid: int
-    exit_status: int
-    exited_at_ns: int
-
-
 class TaskDelete(msgspec.Struct, frozen=True):
     """`id` is empty for the task itself."""
 
@@ -41,10 +32,6 @@ class TaskDelete(msgspec.Struct, frozen=True):
     pid: int
     exit_status: int
     exited_at_ns: int
-
-
-class TaskOOM(msgspec.Struct, frozen=True):
-    container_id: str
 
 
 class TaskExecAdded(msgspec.Struct, frozen=True):

@@ -19,7 +19,9 @@ def open_in_root(root_fd: int, path: str, flags: int, mode: int = 0) -> int:
     """
     how = struct.pack("=QQQ", flags | os.O_CLOEXEC, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
     for _ in range(64):
-        fd: int = _libc.syscall(_SYS_OPENAT2, root_fd, os.fsencode(path), how, ctypes.c_size_t(len(how)))
+        fd: int = _libc.syscall(
+            _SYS_OPENAT2, root_fd, os.fsencode(path), how, ctypes.c_size_t(len(how))
+        )
         if fd >= 0:
             return fd
         code = ctypes.get_errno()

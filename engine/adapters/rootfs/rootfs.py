@@ -14,7 +14,14 @@ from engine.models.runtime import RuntimeMount
 
 FILE_LIMIT = 4 << 20
 DEADLINE = 30.0
-DIRECTORIES = (("dev", 0o755), ("dev/pts", 0o755), ("dev/shm", 0o755), ("etc", 0o755), ("proc", 0o755), ("sys", 0o755))
+DIRECTORIES = (
+    ("dev", 0o755),
+    ("dev/pts", 0o755),
+    ("dev/shm", 0o755),
+    ("etc", 0o755),
+    ("proc", 0o755),
+    ("sys", 0o755),
+)
 FILES = (".dockerenv", "dev/console", "etc/hostname", "etc/hosts", "etc/resolv.conf")
 
 
@@ -70,7 +77,14 @@ def _make(root: int, path: str, *, directory: bool, mode: int) -> None:
         if directory:
             os.mkdir(name, mode, dir_fd=parent_fd)
         else:
-            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode, dir_fd=parent_fd))
+            os.close(
+                os.open(
+                    name,
+                    os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC,
+                    mode,
+                    dir_fd=parent_fd,
+                )
+            )
     finally:
         os.close(parent_fd)
 

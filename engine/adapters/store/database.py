@@ -50,7 +50,9 @@ class Database:
         self._durable = True
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
+        connection = sqlite3.connect(
+            self.path, isolation_level=None, check_same_thread=False, timeout=10
+        )
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA wal_autocheckpoint=4000")
@@ -61,7 +63,9 @@ class Database:
         if found is None:
             self.set_meta("schema", str(SCHEMA_VERSION))
         elif int(found) > SCHEMA_VERSION:
-            raise SchemaTooNew(f"{self.path} has schema {found}, this engine knows {SCHEMA_VERSION}")
+            raise SchemaTooNew(
+                f"{self.path} has schema {found}, this engine knows {SCHEMA_VERSION}"
+            )
 
     def meta(self, key: str) -> str | None:
         row = self._writer.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
@@ -99,14 +103,19 @@ class Database:
             write("DELETE FROM records WHERE kind=? AND id=?", key)
         for intent in batch.opens:
             detail = msgspec.json.encode(intent.detail)
-            write("INSERT OR REPLACE INTO intents VALUES (?, ?, ?)", (intent.kind, intent.subject, detail))
+            write(
+                "INSERT OR REPLACE INTO intents VALUES (?, ?, ?)",
+                (intent.kind, intent.subject, detail),
+            )
         for key in batch.closes:
             write("DELETE FROM intents WHERE kind=? AND subject=?", key)
         committed = []
         for event in batch.events:
             body = body_of(event)
             row = (event.key, event.time_ns, body)
-            cursor = write("INSERT OR IGNORE INTO events (key, time_ns, body) VALUES (?, ?, ?)", row)
+            cursor = write(
+                "INSERT OR IGNORE INTO events (key, time_ns, body) VALUES (?, ?, ?)", row
+            )
             if cursor.rowcount == 1 and cursor.lastrowid is not None:
                 committed.append(Event(cursor.lastrowid, event.time_ns, body))
         return committed
@@ -131,7 +140,9 @@ class Database:
 
     def _quarantine(self, kind: str, id_: str, reason: str, body: bytes) -> None:
         self._writer.execute("BEGIN IMMEDIATE")
-        self._writer.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?)", (kind, id_, reason, body))
+        self._writer.execute(
+            "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?)", (kind, id_, reason, body)
+        )
         self._writer.execute("DELETE FROM records WHERE kind=? AND id=?", (kind, id_))
         self._writer.execute("COMMIT")
 
@@ -140,7 +151,9 @@ class Database:
         return list(self._read("SELECT kind, id, reason FROM quarantine ORDER BY kind, id"))
 
     def intents(self, kind: str | None = None) -> list[Intent]:
-        rows = self._read("SELECT kind, subject, detail FROM intents WHERE ?1 IS NULL OR kind=?1", kind)
+        rows = self._read(
+            "SELECT kind, subject, detail FROM intents WHERE ?1 IS NULL OR kind=?1", kind
+        )
         return [Intent(k, subject, msgspec.json.decode(detail)) for k, subject, detail in rows]
 
     def head(self) -> int:
@@ -165,12 +178,16 @@ class Database:
         if not floors:
             return 0
         with self._writer_lock:
-            return self._writer.execute("DELETE FROM events WHERE seq <= ?", (max(floors),)).rowcount
+            return self._writer.execute(
+                "DELETE FROM events WHERE seq <= ?", (max(floors),)
+            ).rowcount
 
     def _seq_below_bytes(self, max_bytes: int) -> int:
         total = 0
         with self._reader_lock:
-            for seq, size in self._reader.execute("SELECT seq, length(body) FROM events ORDER BY seq DESC"):
+            for seq, size in self._reader.execute(
+                "SELECT seq, length(body) FROM events ORDER BY seq DESC"
+            ):
                 total += size
                 if total > max_bytes:
                     return int(seq)

@@ -20,7 +20,11 @@ class StoreService(Worker):
     """Owns writing. A commit that was interrupted is safe to repeat: puts and events are idempotent."""
 
     def __init__(
-        self, database: Database, mailbox: Mailbox[Commit], told: Callable[[Sequence[Event]], None], resume: Callable[[int], None]
+        self,
+        database: Database,
+        mailbox: Mailbox[Commit],
+        told: Callable[[Sequence[Event]], None],
+        resume: Callable[[int], None],
     ) -> None:
         self._database = database
         self._mailbox = mailbox

@@ -32,7 +32,11 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
     config = merge(request.config(), image.config.container())
     asked = request.host_config or HostConfig()
     warnings = validation.validate_create(
-        config, asked, request.networking_config, api_version=message.version, facts=outside.settings.facts
+        config,
+        asked,
+        request.networking_config,
+        api_version=message.version,
+        facts=outside.settings.facts,
     )
     host = complete(asked, outside.settings)
     mounts = binds.resolve(config, host)
@@ -52,7 +56,9 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
             mounts=await outside.volumes.provide(container_id, mounts),
             endpoints=_endpoints(request.networking_config, host),
         )
-        await outside.journal.commit(Batch().put(to_document(record)).event(event(record, "create")))
+        await outside.journal.commit(
+            Batch().put(to_document(record)).event(event(record, "create"))
+        )
     except BaseException:
         room.registry.release(name, container_id)
         raise
@@ -82,4 +88,6 @@ def _with_hostname(config: ContainerConfig, host: HostConfig, container_id: str)
     if config.hostname:
         return config
     shared = host.network_mode == "host" or host.uts_mode == "host"
-    return msgspec.structs.replace(config, hostname=socket.gethostname() if shared else container_id[:12])
+    return msgspec.structs.replace(
+        config, hostname=socket.gethostname() if shared else container_id[:12]
+    )

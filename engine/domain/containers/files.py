@@ -32,7 +32,9 @@ def write(directory: Path, container: Container, sandbox: Sandbox, host_gateway:
     make_directory(directory)
     host_network = container.host.network_mode == "host"
     hosts = _read(Path("/etc/hosts")) if host_network else render_hosts(container, sandbox)
-    (directory / "hosts").write_text(hosts + extra_hosts(container.host.extra_hosts or (), host_gateway))
+    (directory / "hosts").write_text(
+        hosts + extra_hosts(container.host.extra_hosts or (), host_gateway)
+    )
     (directory / "hostname").write_text(container.config.hostname + "\n")
 
 
@@ -44,7 +46,11 @@ def render_hosts(container: Container, sandbox: Sandbox) -> str:
     hostname, domain = container.config.hostname, container.config.domainname
     names = f"{hostname}.{domain} {hostname}" if domain else hostname
     rows = [*LOOPBACK_HOSTS, *sandbox.hosts]
-    rows += [(endpoint.ip_address, names) for endpoint in sandbox.state.endpoints.values() if endpoint.ip_address]
+    rows += [
+        (endpoint.ip_address, names)
+        for endpoint in sandbox.state.endpoints.values()
+        if endpoint.ip_address
+    ]
     return "".join(f"{address}\t{name}\n" for address, name in rows)
 
 
@@ -62,26 +68,43 @@ def extra_hosts(entries: Iterable[str], host_gateway: str) -> str:
 def host_resolv_conf() -> str:
     """The host's file; systemd-resolved's own when the former names only its stub (row 27)."""
     text = _read(HOST_RESOLV_CONF)
-    servers = [line.split()[1] for line in text.splitlines() if line.startswith("nameserver") and len(line.split()) > 1]
+    servers = [
+        line.split()[1]
+        for line in text.splitlines()
+        if line.startswith("nameserver") and len(line.split()) > 1
+    ]
     if servers == ["127.0.0.53"] and os.path.exists(SYSTEMD_RESOLV_CONF):
         return _read(SYSTEMD_RESOLV_CONF)
     return text
 
 
 def resolv_conf(
-    host: str, *, servers: Sequence[str], search: Sequence[str], options: Sequence[str], keep_loopback: bool
+    host: str,
+    *,
+    servers: Sequence[str],
+    search: Sequence[str],
+    options: Sequence[str],
+    keep_loopback: bool,
 ) -> str:
     """A container's resolv.conf: its own settings over the host's, without servers it cannot reach.
 
     `keep_loopback` is for containers in the host's network namespace.
     """
     lines = [line for line in host.splitlines() if line.split()]
-    found = [line.split()[1] for line in lines if line.split()[0] == "nameserver" and len(line.split()) > 1]
+    found = [
+        line.split()[1]
+        for line in lines
+        if line.split()[0] == "nameserver" and len(line.split()) > 1
+    ]
     if servers:
         found = list(servers)
     elif not keep_loopback:
         found = [server for server in found if not _is_loopback(server)] or list(FALLBACK_SERVERS)
-    rest = [line for line in lines if line.split()[0] not in ("nameserver", "search", "domain", "options")]
+    rest = [
+        line
+        for line in lines
+        if line.split()[0] not in ("nameserver", "search", "domain", "options")
+    ]
     searched = list(search) if search else _words(lines, ("search", "domain"))
     chosen = list(options) if options else _words(lines, ("options",))
     if not (servers or search or options) and keep_loopback:

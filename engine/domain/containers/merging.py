@@ -9,7 +9,13 @@ import msgspec
 from engine.domain.containers.oci.build import DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS
 from engine.domain.containers.settings import RoomSettings
 from engine.errors import InvalidParameter
-from engine.models.containers import ContainerConfig, HealthcheckConfig, HostConfig, LogConfig, RestartPolicy
+from engine.models.containers import (
+    ContainerConfig,
+    HealthcheckConfig,
+    HostConfig,
+    LogConfig,
+    RestartPolicy,
+)
 
 
 def merge(asked: ContainerConfig, image: ContainerConfig) -> ContainerConfig:
@@ -38,7 +44,9 @@ def merge(asked: ContainerConfig, image: ContainerConfig) -> ContainerConfig:
     return merged
 
 
-def _arguments(asked: ContainerConfig, image: ContainerConfig) -> tuple[list[str] | None, list[str] | None]:
+def _arguments(
+    asked: ContainerConfig, image: ContainerConfig
+) -> tuple[list[str] | None, list[str] | None]:
     """The image's command counts only with the image's entrypoint; [""] asks for no entrypoint."""
     entrypoint, command = asked.entrypoint, asked.cmd
     if not entrypoint:
@@ -55,11 +63,14 @@ def merge_env(asked: Sequence[str], image: Sequence[str]) -> list[str]:
     return [*asked, *(entry for entry in image if entry.partition("=")[0] not in names)]
 
 
-def _healthcheck(asked: HealthcheckConfig | None, image: HealthcheckConfig | None) -> HealthcheckConfig | None:
+def _healthcheck(
+    asked: HealthcheckConfig | None, image: HealthcheckConfig | None
+) -> HealthcheckConfig | None:
     if asked is None or image is None:
         return asked or image
     inherited = {
-        name: getattr(asked, name) or getattr(image, name) for name in HealthcheckConfig.__struct_fields__
+        name: getattr(asked, name) or getattr(image, name)
+        for name in HealthcheckConfig.__struct_fields__
     }
     return HealthcheckConfig(**inherited)
 
@@ -75,12 +86,16 @@ def complete(host: HostConfig, settings: RoomSettings) -> HostConfig:
         cgroupns_mode=host.cgroupns_mode or ("private" if settings.facts.cgroup_v2 else "host"),
         shm_size=host.shm_size or settings.shm_size,
         runtime=host.runtime or settings.default_runtime,
-        restart_policy=host.restart_policy if host.restart_policy.name else RestartPolicy(name="no"),
+        restart_policy=host.restart_policy
+        if host.restart_policy.name
+        else RestartPolicy(name="no"),
         log_config=_log(log.type, log.config, settings),
         port_bindings=host.port_bindings or {},
         oom_kill_disable=None if settings.facts.cgroup_v2 else bool(host.oom_kill_disable),
         pids_limit=None if host.pids_limit in (0, -1) else host.pids_limit,
-        memory_swap=host.memory * 2 if host.memory > 0 and host.memory_swap == 0 else host.memory_swap,
+        memory_swap=host.memory * 2
+        if host.memory > 0 and host.memory_swap == 0
+        else host.memory_swap,
         memory_swappiness=None if host.memory_swappiness == -1 else host.memory_swappiness,
         masked_paths=_paths(host.masked_paths, DEFAULT_MASKED_PATHS, unconfined=privileged),
         readonly_paths=_paths(host.readonly_paths, DEFAULT_READONLY_PATHS, unconfined=privileged),
@@ -94,7 +109,9 @@ def _log(driver: str, options: Mapping[str, str], settings: RoomSettings) -> msg
     return LogConfig(type=driver, config=dict(options))
 
 
-def _paths(asked: list[str] | None, default: Sequence[str], *, unconfined: bool) -> list[str] | None:
+def _paths(
+    asked: list[str] | None, default: Sequence[str], *, unconfined: bool
+) -> list[str] | None:
     if asked is not None or unconfined:
         return asked
     return list(default)

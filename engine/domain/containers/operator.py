@@ -106,4 +106,6 @@ class Operator(Worker):
             raise Conflict(f"Container {cell.id} is not running")
         await self._outside.runtime.tasks.resize_pty(cell.id, "", width, height)
         extra = {"height": str(height), "width": str(width)}
-        await self._outside.journal.commit(Batch(events=[event(cell.record, "resize", extra)], durable=False))
+        await self._outside.journal.commit(
+            Batch(events=[event(cell.record, "resize", extra)], durable=False)
+        )

@@ -28,7 +28,9 @@ class Outside:
     def directory(self, container_id: str) -> Path:
         return self.settings.data_root / "containers" / container_id
 
-    async def emit(self, container: Container, action: str, extra: Mapping[str, str] | None = None) -> None:
+    async def emit(
+        self, container: Container, action: str, extra: Mapping[str, str] | None = None
+    ) -> None:
         await self.journal.commit(Batch(events=[event(container, action, extra)]))
 
 

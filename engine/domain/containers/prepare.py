@@ -144,7 +144,8 @@ def spec_plan(record: Container, outside: Outside, sandbox: Sandbox, user: User)
         cgroup_v2=settings.facts.cgroup_v2,
         held_capabilities=settings.facts.capabilities,
         init_path=settings.init_path if (settings.init if host.init is None else host.init) else "",
-        no_new_privileges=settings.no_new_privileges or "no-new-privileges" in (host.security_opt or ()),
+        no_new_privileges=settings.no_new_privileges
+        or "no-new-privileges" in (host.security_opt or ()),
         default_seccomp_profile=settings.seccomp_profile,
         seccomp_supported=settings.facts.seccomp,
         kernel=settings.facts.kernel,
@@ -159,7 +160,11 @@ def spec_mount(mount: object) -> SpecMount:
 async def put_record(record: Container, outside: Outside, spec: bytes) -> None:
     """containerd's own record of the container, labelled well enough to rebuild ours from."""
     containers = outside.runtime.containers
-    labels = {ENGINE_LABEL: outside.settings.engine_id, "io.trimaran.name": record.name, "io.trimaran.image": record.image_id}
+    labels = {
+        ENGINE_LABEL: outside.settings.engine_id,
+        "io.trimaran.name": record.name,
+        "io.trimaran.image": record.image_id,
+    }
     try:
         await containers.create(
             record.id,

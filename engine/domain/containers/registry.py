@@ -22,7 +22,9 @@ class Registry:
 
     def __iter__(self) -> Iterator[Cell]:
         """Newest first, as listings are."""
-        return iter(sorted(self._cells.values(), key=lambda cell: cell.record.created_ns, reverse=True))
+        return iter(
+            sorted(self._cells.values(), key=lambda cell: cell.record.created_ns, reverse=True)
+        )
 
     def __len__(self) -> int:
         return len(self._cells)

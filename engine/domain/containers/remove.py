@@ -76,7 +76,9 @@ async def _release(cell: Cell, outside: Outside) -> None:
     except NotFound:
         pass
     await outside.networks.release(cell.id)
-    await trio.to_thread.run_sync(_delete_directories, cell.streams.directory, outside.directory(cell.id))
+    await trio.to_thread.run_sync(
+        _delete_directories, cell.streams.directory, outside.directory(cell.id)
+    )
 
 
 def _delete_directories(*paths: Path) -> None:

@@ -23,7 +23,9 @@ class Room:
 
     def cell_of(self, record: Container) -> Cell:
         streams = RunStreams(
-            record.id, self.outside.settings.exec_root / "fifo" / record.id, self.outside.directory(record.id)
+            record.id,
+            self.outside.settings.exec_root / "fifo" / record.id,
+            self.outside.directory(record.id),
         )
         return Cell(record, streams)
 

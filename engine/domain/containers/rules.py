@@ -43,7 +43,9 @@ def check_exec(container: Container) -> None:
     if status is Status.PAUSED:
         raise Conflict(f"Container {container.id} is paused, unpause the container before exec")
     if status is Status.RESTARTING:
-        raise Conflict(f"Container {container.id} is restarting, wait until the container is running")
+        raise Conflict(
+            f"Container {container.id} is restarting, wait until the container is running"
+        )
     if status is not Status.RUNNING:
         raise Conflict(f"Container {container.id} is not running")
 
@@ -51,9 +53,13 @@ def check_exec(container: Container) -> None:
 def check_attach(container: Container) -> None:
     status = container.state.status
     if status is Status.PAUSED:
-        raise Conflict("container " + container.id + " is paused, unpause the container before attach")
+        raise Conflict(
+            "container " + container.id + " is paused, unpause the container before attach"
+        )
     if status is Status.RESTARTING:
-        raise Conflict("container " + container.id + " is restarting, wait until the container is running")
+        raise Conflict(
+            "container " + container.id + " is restarting, wait until the container is running"
+        )
 
 
 def parse_signal(text: str) -> int:
@@ -95,7 +101,11 @@ def stop_timeout(container: Container) -> int:
 
 def start_failure(text: str, command: str) -> tuple[EngineError, int]:
     """The answer and the exit code for what the runtime said (127 not found, 126 not executable, 128 else)."""
-    missing = ("executable file not found", "no such file or directory", "failed to run runc create/exec call")
+    missing = (
+        "executable file not found",
+        "no such file or directory",
+        "failed to run runc create/exec call",
+    )
     lowered = text.lower()
     if "permission denied" in lowered or "is a directory" in lowered:
         suffix = "" if "permission denied" in lowered else ": permission denied"

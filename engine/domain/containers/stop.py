@@ -51,7 +51,9 @@ async def _kill_and_wait(cell: Cell, outside: Outside, exits: int) -> None:
     with trio.move_on_after(KILL_PATIENCE):
         await _exit_after(cell, exits)
     if cell.exits == exits and cell.running:
-        raise SystemFailure(f"Could not kill running container {cell.id}, cannot remove - tried to kill container, but did not receive an exit event")
+        raise SystemFailure(
+            f"Could not kill running container {cell.id}, cannot remove - tried to kill container, but did not receive an exit event"
+        )
 
 
 async def _exit_after(cell: Cell, exits: int) -> None:
@@ -70,7 +72,9 @@ async def send(cell: Cell, outside: Outside, signal: int, *, stopping: bool) -> 
             batch = Batch(durable=False).put(to_document(record))
         else:
             batch = Batch(durable=False)
-        await outside.journal.commit(batch.event(event(record, "kill", {"signal": str(int(signal))})))
+        await outside.journal.commit(
+            batch.event(event(record, "kill", {"signal": str(int(signal))}))
+        )
         cell.record = record
         if record.state.status is Status.RESTARTING:
             return

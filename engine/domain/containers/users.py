@@ -26,9 +26,16 @@ def resolve(spec: str, passwd: bytes, group: bytes, extra_groups: Sequence[str] 
     uid, gid, home, account = 0, 0, "/", ""
     entry = next(_matching(passwd, user_name or "0"), None)
     if entry is not None:
-        account, uid, gid, home = entry[0], _number(entry[2]), _number(entry[3]), (entry[5] if len(entry) > 5 else "/")
+        account, uid, gid, home = (
+            entry[0],
+            _number(entry[2]),
+            _number(entry[3]),
+            (entry[5] if len(entry) > 5 else "/"),
+        )
     elif user_name and not user_name.isdigit():
-        raise InvalidParameter(f"unable to find user {user_name}: no matching entries in passwd file")
+        raise InvalidParameter(
+            f"unable to find user {user_name}: no matching entries in passwd file"
+        )
     elif user_name:
         uid = _in_range(user_name)
     groups: tuple[int, ...] = ()

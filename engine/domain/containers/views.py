@@ -162,7 +162,14 @@ def ports(container: Container) -> list[Port]:
             shown.append(Port(private_port=int(number), type=proto or "tcp"))
         for binding in bindings or ():
             public = int(binding.host_port or 0)
-            shown.append(Port(ip=binding.host_ip, private_port=int(number), public_port=public, type=proto or "tcp"))
+            shown.append(
+                Port(
+                    ip=binding.host_ip,
+                    private_port=int(number),
+                    public_port=public,
+                    type=proto or "tcp",
+                )
+            )
     return shown
 
 

@@ -56,7 +56,9 @@ class EventBus:
     async def position_since(self, time_ns: int) -> int:
         return await trio.to_thread.run_sync(self._log.first_seq_since, time_ns)
 
-    async def follow(self, after_seq: int, *, stop_at: int | None = None) -> AsyncIterator[Sequence[Event]]:
+    async def follow(
+        self, after_seq: int, *, stop_at: int | None = None
+    ) -> AsyncIterator[Sequence[Event]]:
         """Batches of events after `after_seq`, for ever or up to number `stop_at`."""
         position = after_seq
         self.listeners += 1

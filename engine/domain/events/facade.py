@@ -55,7 +55,12 @@ class Events:
         return self._bus.head
 
     async def stream(
-        self, wanted: EventFilter, *, since_ns: int | None = None, since_seq: int | None = None, until_ns: int | None = None
+        self,
+        wanted: EventFilter,
+        *,
+        since_ns: int | None = None,
+        since_seq: int | None = None,
+        until_ns: int | None = None,
     ) -> AsyncIterator[Sequence[Event]]:
         """Batches of matching events. `until_ns` in the past replays and ends; in the future it ends then."""
         stop_at = None
@@ -77,7 +82,9 @@ class Events:
             if matching:
                 yield matching
 
-    async def _until(self, start: int, stop_at: int | None, limit: float) -> AsyncIterator[Sequence[Event]]:
+    async def _until(
+        self, start: int, stop_at: int | None, limit: float
+    ) -> AsyncIterator[Sequence[Event]]:
         deadline = trio.current_time() + limit
         stream = self._bus.follow(start, stop_at=stop_at)
         while True:

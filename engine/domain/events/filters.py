@@ -55,12 +55,18 @@ def _action(wanted: str, action: str) -> bool:
 
 def _actor(values: Sequence[str], message: EventMessage) -> bool:
     name = message.actor.attributes.get("name", "")
-    return any(value in (name, message.actor.id) or message.actor.id.startswith(value) for value in values)
+    return any(
+        value in (name, message.actor.id) or message.actor.id.startswith(value) for value in values
+    )
 
 
 def _image(values: Sequence[str], message: EventMessage) -> bool:
     attributes = message.actor.attributes
-    names = {message.actor.id if message.type == "image" else "", attributes.get("image", ""), attributes.get("name", "") if message.type == "image" else ""}
+    names = {
+        message.actor.id if message.type == "image" else "",
+        attributes.get("image", ""),
+        attributes.get("name", "") if message.type == "image" else "",
+    }
     names |= {name.rpartition(":")[0] for name in names if ":" in name.rpartition("/")[2]}
     return any(value in names for value in values if value)
 

@@ -12,7 +12,9 @@ from engine.models.execs import ExecConfig
 class Exec:
     """`exit_code` is None until the process ended; `marked` is the sweep's first pass."""
 
-    def __init__(self, id: str, container_id: str, config: ExecConfig, streams: ProcessStreams) -> None:
+    def __init__(
+        self, id: str, container_id: str, config: ExecConfig, streams: ProcessStreams
+    ) -> None:
         self.id = id
         self.container_id = container_id
         self.config = config
