@@ -1,0 +1,102 @@
+"""The containers service: it makes containers, and brings back those that the store knows."""
+
+from __future__ import annotations
+
+import logging
+
+import trio
+
+from engine.domain.containers.cell import Cell
+from engine.domain.containers.create import create
+from engine.domain.containers.exit import commit_surely
+from engine.domain.containers.messages import Create, Forget, RoomMessage
+from engine.domain.containers.operator import Operator
+from engine.domain.containers.prepare import prepare
+from engine.domain.containers.records import Status
+from engine.domain.containers.room import Room
+from engine.errors import EngineError
+from supervisors import ChildSpec, Letter, Restart, Supervisor, UnknownChild, Worker
+
+log = logging.getLogger(__name__)
+
+
+def cell_name(container_id: str) -> str:
+    return container_id[:12]
+
+
+class Nursery:
+    """Puts cells under supervision: one transient supervisor for each container that anything happens to."""
+
+    def __init__(self, room: Room, supervisor: Supervisor) -> None:
+        self._room = room
+        self._supervisor = supervisor
+
+    async def supervise(self, cell: Cell) -> Supervisor:
+        """The cell's supervisor, its operator running (and the container reconciled)."""
+        async with cell.supervised:
+            found = self._supervisor.child(cell_name(cell.id))
+            if isinstance(found, Supervisor):
+                return found
+            fresh = Supervisor(cell_name(cell.id), [self._operator(cell)])
+            await self._supervisor.add(
+                ChildSpec(name=cell_name(cell.id), factory=lambda: fresh, restart=Restart.TEMPORARY, quarantine=True)
+            )
+            return fresh
+
+    def _operator(self, cell: Cell) -> ChildSpec:
+        return ChildSpec(
+            name="operator",
+            factory=lambda: Operator(cell, self._room.outside),
+            mailboxes=(cell.mailbox,),
+        )
+
+    async def dismiss(self, container_id: str) -> None:
+        try:
+            await self._supervisor.remove(cell_name(container_id))
+        except UnknownChild:
+            return
+
+
+class ContainersService(Worker):
+    """Takes the room's mail. Creates run beside each other; a name is theirs before the first await."""
+
+    def __init__(self, room: Room, nursery: Nursery) -> None:
+        self._room = room
+        self._nursery = nursery
+
+    async def work(self, task_status: trio.TaskStatus[None]) -> None:
+        with self._room.mailbox.open() as inbox:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._bring_back)
+                task_status.started()
+                async for letter in inbox:
+                    nursery.start_soon(self._answer, letter, nursery)
+
+    async def _answer(self, letter: Letter[RoomMessage], nursery: trio.Nursery) -> None:
+        with letter.handling():
+            match letter.message:
+                case Create():
+                    cell, warnings = await create(self._room, letter.message)
+                    letter.reply((cell.id, warnings))
+                    await self._prepare_ahead(cell)
+                case Forget(container_id):
+                    await self._nursery.dismiss(container_id)
+
+    async def _prepare_ahead(self, cell: Cell) -> None:
+        """What the first start needs, while the client is still on its way; what fails is told by the start."""
+        async with cell.slot:
+            if cell.record.state.status is not Status.CREATED or cell.preparation is not None:
+                return
+            try:
+                cell.preparation = await prepare(cell, self._room.outside)
+            except (EngineError, OSError) as error:
+                log.debug("container %s: preparing ahead: %s", cell.id, error)
+
+    async def _bring_back(self) -> None:
+        """Every container with something unfinished gets its operator, which begins by reconciling."""
+        for cell in self._room.registry:
+            if cell.running or cell.starting or cell.record.state.status is Status.REMOVING:
+                await self._nursery.supervise(cell)
+
+
+__all__ = ["ContainersService", "Nursery", "commit_surely"]
