@@ -1,0 +1,1 @@
+"""The containers' standard streams: FIFOs, the copier, attached clients."""
