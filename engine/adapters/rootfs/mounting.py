@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.models.runtime import RuntimeMount
+from engine.models.runtime import Mount
 
 _libc = ctypes.CDLL(None, use_errno=True)
 MNT_DETACH = 2
@@ -46,7 +46,7 @@ def unmount(target: str, flags: int = MNT_DETACH) -> None:
 
 
 @contextmanager
-def mounted(mounts: Sequence[RuntimeMount], scratch: Path) -> Iterator[int]:
+def mounted(mounts: Sequence[Mount], scratch: Path) -> Iterator[int]:
     """A descriptor of the mounted root. Blocks for well under a millisecond; use it in a worker thread."""
     point = tempfile.mkdtemp(dir=scratch)
     try:

@@ -10,7 +10,7 @@ import trio
 
 from engine.adapters.rootfs.mounting import mounted
 from engine.adapters.rootfs.openat2 import open_in_root
-from engine.models.runtime import RuntimeMount
+from engine.models.runtime import Mount
 
 FILE_LIMIT = 4 << 20
 DEADLINE = 30.0
@@ -31,19 +31,30 @@ class HostRootFS:
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
 
-    async def read(self, mounts: Sequence[RuntimeMount], *paths: str) -> list[bytes]:
+    async def read(self, mounts: Sequence[Mount], *paths: str) -> list[bytes]:
         with trio.fail_after(DEADLINE):
             return await trio.to_thread.run_sync(self._read, mounts, paths)
 
-    async def populate_init(self, mounts: Sequence[RuntimeMount]) -> None:
+    async def read_running(self, pid: int, *paths: str) -> list[bytes]:
+        with trio.fail_after(DEADLINE):
+            return await trio.to_thread.run_sync(self._read_running, pid, paths)
+
+    async def populate_init(self, mounts: Sequence[Mount]) -> None:
         with trio.fail_after(DEADLINE):
             await trio.to_thread.run_sync(self._populate, mounts)
 
-    def _read(self, mounts: Sequence[RuntimeMount], paths: Sequence[str]) -> list[bytes]:
+    def _read(self, mounts: Sequence[Mount], paths: Sequence[str]) -> list[bytes]:
         with mounted(mounts, self._scratch) as root:
             return [_contents(root, path) for path in paths]
 
-    def _populate(self, mounts: Sequence[RuntimeMount]) -> None:
+    def _read_running(self, pid: int, paths: Sequence[str]) -> list[bytes]:
+        root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return [_contents(root, path) for path in paths]
+        finally:
+            os.close(root)
+
+    def _populate(self, mounts: Sequence[Mount]) -> None:
         """As dockerd's init layer: what is there already is left as it is."""
         with mounted(mounts, self._scratch) as root:
             for path, mode in DIRECTORIES:

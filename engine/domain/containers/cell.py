@@ -6,18 +6,20 @@ streams, the waiters and the record as they were.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 import trio
 
 from engine.domain.containers.messages import CellMessage
+from engine.domain.containers.oci.plan import SpecPlan
 from engine.domain.containers.records import Container, Status
-from supervisors import Mailbox
+from engine.domain.streams.session import ProcessStreams
+from supervisors import Mailbox, Supervisor
 
 if TYPE_CHECKING:
     from engine.domain.containers.prepare import Prepared
-    from engine.domain.containers.streams import RunStreams
 
 
 class ExitResult(msgspec.Struct, frozen=True):
@@ -31,20 +33,27 @@ class Cell:
     """`preparation` is what create made ahead of the first start; `leftover` says that containerd still
     has the ended task."""
 
-    def __init__(self, record: Container, streams: RunStreams) -> None:
+    def __init__(
+        self, record: Container, streams: ProcessStreams, forget: Callable[[Cell], None]
+    ) -> None:
         self.record = record
         self.mailbox: Mailbox[CellMessage] = Mailbox(f"container {record.id[:12]}", 256)
         self.slot = trio.Lock()
         self.streams = streams
+        self._forget = forget
         self.preparation: Prepared | None = None
+        self.plan: SpecPlan | None = None
         self.leftover = False
         self.starting = False
+        self.restarting = False
+        self.removing = False
         self.exec_ids: list[str] = []
         self.exits = 0
         self.last_exit = ExitResult(record.state.exit_code)
         self.removed = trio.Event()
         self._exit_lot = trio.lowlevel.ParkingLot()
         self.supervised = trio.Lock()
+        self.supervisor: Supervisor | None = None
 
     @property
     def id(self) -> str:
@@ -72,6 +81,10 @@ class Cell:
     def running(self) -> bool:
         """Also while it waits for its restart, as the API's Running has it."""
         return self.record.state.alive or self.record.state.status is Status.RESTARTING
+
+    def forget(self) -> None:
+        """Removed for good: leave the room's memory and wake who waits for it."""
+        self._forget(self)
 
     def gone(self) -> None:
         self.removed.set()

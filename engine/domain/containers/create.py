@@ -8,7 +8,7 @@ import time
 
 import msgspec
 
-from engine.domain.containers import binds, files, validation
+from engine.domain.containers import binds, validation
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.merging import complete, merge
 from engine.domain.containers.messages import Create
@@ -19,7 +19,6 @@ from engine.domain.events.facade import Batch
 from engine.domain.names import generator, ids, rules
 from engine.errors import Conflict
 from engine.models.containers import ContainerConfig, HostConfig
-from engine.models.networks import EndpointSettings
 
 NAME_TRIES = 6
 

@@ -22,7 +22,7 @@ async def exited(cell: Cell, outside: Outside, message: Exited) -> bool:
     if not state.alive or message.pid != state.pid:
         return False
     await cell.streams.finish(STREAM_PATIENCE)
-    await outside.networks.unpublish(cell.id)
+    await outside.sandboxes.unpublish(cell.record)
     record = cell.record.with_state(
         status=Status.EXITED,
         pid=0,

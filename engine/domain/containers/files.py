@@ -27,7 +27,7 @@ def make_directory(directory: Path) -> None:
     directory.mkdir(mode=0o710, parents=True, exist_ok=True)
 
 
-def write(directory: Path, container: Container, sandbox: Sandbox, host_gateway: str = "") -> None:
+def write(directory: Path, container: Container, sandbox: Sandbox, resolv_conf: str) -> None:
     """Blocks; for a worker thread. Rewrites what is there: a new start has new addresses."""
     make_directory(directory)
     host_network = container.host.network_mode == "host"

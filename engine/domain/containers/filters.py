@@ -10,7 +10,23 @@ from engine.domain.containers.records import Container, Status
 from engine.errors import InvalidParameter, NotFound
 
 NAMES = frozenset(
-    "ancestor before exited expose health id is-task isolation label name network publish since status volume".split()
+    [
+        "ancestor",
+        "before",
+        "exited",
+        "expose",
+        "health",
+        "id",
+        "is-task",
+        "isolation",
+        "label",
+        "name",
+        "network",
+        "publish",
+        "since",
+        "status",
+        "volume",
+    ]
 )
 
 
@@ -27,7 +43,9 @@ def check(filters: Mapping[str, Sequence[str]]) -> None:
             raise InvalidParameter(f"invalid filter 'exited={code}'")
 
 
-def select(cells: Sequence[Cell], filters: Mapping[str, Sequence[str]], *, all: bool, limit: int) -> list[Cell]:
+def select(
+    cells: Sequence[Cell], filters: Mapping[str, Sequence[str]], *, all: bool, limit: int
+) -> list[Cell]:
     """`cells` are newest first. A limit shows stopped ones too, as dockerd's does."""
     check(filters)
     everything = all or limit > 0 or bool(set(filters) & {"status", "exited"})
@@ -75,7 +93,11 @@ def _holds(name: str, values: Sequence[str], container: Container) -> bool:
         case "network":
             return any(_in_network(value, container) for value in values)
         case "volume":
-            return any(value in (mount.name, mount.target) for value in values for mount in container.mounts)
+            return any(
+                value in (mount.name, mount.target)
+                for value in values
+                for mount in container.mounts
+            )
         case "health":
             return "none" in values
         case "publish" | "expose":
@@ -101,12 +123,19 @@ def has_label(wanted: str, labels: Mapping[str, str]) -> bool:
 def _ancestor(value: str, container: Container) -> bool:
     bare = container.image_id.removeprefix("sha256:")
     named = value in (container.image, container.image.rpartition(":")[0])
-    return named or container.image == f"{value}:latest" or value == container.image_id or (len(value) >= 12 and bare.startswith(value.removeprefix("sha256:")))
+    return (
+        named
+        or container.image == f"{value}:latest"
+        or value == container.image_id
+        or (len(value) >= 12 and bare.startswith(value.removeprefix("sha256:")))
+    )
 
 
 def _in_network(value: str, container: Container) -> bool:
     shown = container.network.endpoints or container.endpoints
-    return value in shown or any(endpoint.network_id.startswith(value) for endpoint in shown.values() if endpoint.network_id)
+    return value in shown or any(
+        endpoint.network_id.startswith(value) for endpoint in shown.values() if endpoint.network_id
+    )
 
 
 def _port(name: str, values: Sequence[str], container: Container) -> bool:

@@ -17,12 +17,6 @@ class Create(Request[tuple[str, list[str]]], msgspec.Struct):
     version: tuple[int, int] = (1, 51)
 
 
-class Forget(msgspec.Struct):
-    """A removed container's supervisor can go."""
-
-    container_id: str
-
-
 class Start(Request[None], msgspec.Struct):
     pass
 
@@ -72,4 +66,4 @@ class Reconcile(msgspec.Struct):
 
 
 CellMessage = Start | Stop | Restart | Kill | Remove | Resize | Exited | OutOfMemory | Reconcile
-RoomMessage = Create | Forget
+RoomMessage = Create

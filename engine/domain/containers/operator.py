@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import trio
 
-from engine.domain.containers import exit, remove, rules, start
+from engine.domain.containers import exit, remove, start
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.messages import (
     CellMessage,
@@ -22,11 +22,10 @@ from engine.domain.containers.messages import (
     Start,
     Stop,
 )
-from engine.domain.containers.outside import Outside
+from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.reconcile import reconcile
 from engine.domain.containers.stop import kill, stop
 from engine.domain.events.facade import Batch
-from engine.domain.containers.outside import event
 from engine.errors import Conflict
 from supervisors import Letter, Worker
 

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import trio
+
+from engine.domain.containers.oci.plan import User
 from engine.domain.containers.ports import RootFS, Runtime
 from engine.domain.containers.records import Container
+from engine.domain.containers.sandbox import Sandboxes
 from engine.domain.containers.settings import RoomSettings
 from engine.domain.events.facade import Batch, Intent, Journal, NewEvent
 from engine.domain.images.facade import Images
-from engine.domain.networks.facade import Networks
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outside:
-    """`revive` puts a container's operator back under supervision; `log_options` are daemon defaults."""
+    """`init_layers` and `users` remember what was found for an image, under the snapshots' names."""
 
     runtime: Runtime
     rootfs: RootFS
     journal: Journal
     images: Images
-    networks: Networks
+    sandboxes: Sandboxes
     settings: RoomSettings
+    init_layers: set[str] = field(default_factory=set)
+    init_lock: trio.Lock = field(default_factory=trio.Lock)
+    users: dict[tuple[str, str, tuple[str, ...]], User] = field(default_factory=dict)
 
     def directory(self, container_id: str) -> Path:
         return self.settings.data_root / "containers" / container_id
@@ -40,6 +46,3 @@ def event(container: Container, action: str, extra: Mapping[str, str] | None = N
 
 def intent(kind: str, container: Container, **detail: object) -> Intent:
     return Intent(kind, container.id, detail)
-
-
-__all__ = ["Awaitable", "Callable", "Outside", "event", "intent"]

@@ -10,7 +10,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from engine.models.runtime import ExitInfo, RuncOptions, RuntimeEvent, RuntimeMount, TaskInfo
+from engine.models.runtime import (
+    ContainerInfo,
+    ExitInfo,
+    Mount,
+    RuncOptions,
+    TaskInfo,
+)
 
 
 class Tasks(Protocol):
@@ -18,7 +24,7 @@ class Tasks(Protocol):
         self,
         container_id: str,
         *,
-        rootfs: Sequence[RuntimeMount],
+        rootfs: Sequence[Mount],
         stdin: str = "",
         stdout: str = "",
         stderr: str = "",
@@ -48,6 +54,8 @@ class Tasks(Protocol):
 
     async def list(self) -> list[TaskInfo]: ...
 
+    async def wait(self, container_id: str, exec_id: str = "") -> ExitInfo: ...
+
     async def delete(self, container_id: str) -> ExitInfo: ...
 
     async def delete_process(self, container_id: str, exec_id: str) -> ExitInfo: ...
@@ -57,14 +65,6 @@ class Tasks(Protocol):
     ) -> None: ...
 
     async def close_io(self, container_id: str, exec_id: str = "") -> None: ...
-
-
-class ContainerInfo(Protocol):
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def labels(self) -> Mapping[str, str]: ...
 
 
 class RuntimeContainers(Protocol):
@@ -90,13 +90,20 @@ class RuntimeContainers(Protocol):
 class Snapshots(Protocol):
     async def prepare(
         self, key: str, parent: str, *, labels: Mapping[str, str]
-    ) -> Sequence[RuntimeMount]: ...
+    ) -> Sequence[Mount]: ...
 
-    async def mounts(self, key: str) -> Sequence[RuntimeMount]: ...
+    async def mounts(self, key: str) -> Sequence[Mount]: ...
 
     async def commit(self, name: str, key: str, *, labels: Mapping[str, str]) -> None: ...
 
     async def remove(self, key: str) -> None: ...
+
+
+class RuntimeEvent(Protocol):
+    """`payload` is a TaskExit, a TaskOOM, or something else."""
+
+    @property
+    def payload(self) -> object: ...
 
 
 class Runtime(Protocol):
@@ -117,8 +124,11 @@ class Runtime(Protocol):
 class RootFS(Protocol):
     """Looks into and prepares a root file system that is not in use by a container."""
 
-    async def read(self, mounts: Sequence[RuntimeMount], *paths: str) -> list[bytes]:
+    async def read(self, mounts: Sequence[Mount], *paths: str) -> list[bytes]:
         """The files' contents (empty where missing), symlinks resolved inside the root."""
 
-    async def populate_init(self, mounts: Sequence[RuntimeMount]) -> None:
+    async def read_running(self, pid: int, *paths: str) -> list[bytes]:
+        """The same from the root of a running process."""
+
+    async def populate_init(self, mounts: Sequence[Mount]) -> None:
         """Make what every container's root has: .dockerenv, dev, proc, sys, etc/hosts and the like."""

@@ -16,7 +16,7 @@ from engine.domain.containers.cell import Cell
 from engine.domain.containers.oci.build import build_spec, encode_spec
 from engine.domain.containers.oci.plan import HOST, NEW, Namespaces, SpecMount, SpecPlan, User
 from engine.domain.containers.outside import Outside
-from engine.domain.containers.records import Container, NetworkState
+from engine.domain.containers.records import Container, MountRecord, NetworkState
 from engine.domain.containers.sandbox import Sandbox
 from engine.errors import Conflict, NotFound
 from engine.models.runtime import Mount, RuncOptions
@@ -38,25 +38,28 @@ class Prepared:
 async def prepare(cell: Cell, outside: Outside) -> Prepared:
     """Needs the slot. Raises what the parts raise; nothing is running yet."""
     record = cell.record
-    results: dict[str, object] = {}
-
-    async def root() -> None:
-        results["rootfs"] = await root_snapshot(record, outside)
-
-    async def network() -> None:
-        results["sandbox"] = await outside.sandboxes.prepare(record)
-
-    async with trio.open_nursery(strict_exception_groups=False) as nursery:
-        nursery.start_soon(root)
-        nursery.start_soon(network)
-    rootfs: Sequence[Mount] = results["rootfs"]  # type: ignore[assignment]
-    sandbox: Sandbox = results["sandbox"]  # type: ignore[assignment]
+    sandbox = await outside.sandboxes.prepare(record)
+    rootfs = await root_snapshot(record, outside)
     user = await resolve_user(record, rootfs, outside)
     directory = outside.directory(record.id)
-    await trio.to_thread.run_sync(files.write, directory, record, sandbox, outside.settings)
+    await trio.to_thread.run_sync(
+        files.write, directory, record, sandbox, resolv_conf(record, outside)
+    )
     plan = spec_plan(record, outside, sandbox, user)
+    cell.plan = plan
     await put_record(record, outside, encode_spec(build_spec(plan)))
     return Prepared(rootfs, plan, sandbox.state, runc_options(record, outside))
+
+
+def resolv_conf(record: Container, outside: Outside) -> str:
+    host, settings = record.host, outside.settings
+    return files.resolv_conf(
+        files.host_resolv_conf(),
+        servers=host.dns or settings.dns,
+        search=host.dns_search or settings.dns_search,
+        options=host.dns_options or settings.dns_options,
+        keep_loopback=host.network_mode == "host",
+    )
 
 
 async def root_snapshot(record: Container, outside: Outside) -> Sequence[Mount]:
@@ -153,8 +156,32 @@ def spec_plan(record: Container, outside: Outside, sandbox: Sandbox, user: User)
     )
 
 
-def spec_mount(mount: object) -> SpecMount:
-    raise NotImplementedError
+def spec_mount(mount: MountRecord) -> SpecMount:
+    if mount.type == "tmpfs":
+        return SpecMount(
+            destination=mount.target,
+            type="tmpfs",
+            source="tmpfs",
+            read_only=not mount.read_write,
+            options=",".join(mount.options),
+        )
+    return SpecMount(
+        destination=mount.target,
+        source=mount.source,
+        read_only=not mount.read_write,
+        propagation=mount.propagation,
+    )
+
+
+async def current_plan(cell: Cell, outside: Outside) -> SpecPlan:
+    """What the running container was started with; made again after a restart of the daemon."""
+    if cell.plan is None:
+        record = cell.record
+        rootfs = await outside.runtime.snapshots.mounts(record.id)
+        user = await resolve_user(record, rootfs, outside)
+        sandbox = await outside.sandboxes.prepare(record)
+        cell.plan = spec_plan(record, outside, sandbox, user)
+    return cell.plan
 
 
 async def put_record(record: Container, outside: Outside, spec: bytes) -> None:

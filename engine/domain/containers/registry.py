@@ -71,3 +71,8 @@ class Registry:
         if found is None:
             raise NotFound(f"No such container: {reference}")
         return self._cells[found]
+
+    def by_short_id(self, short_id: str) -> Cell | None:
+        """By the first 12 characters of an ID."""
+        found = self._ids.resolve(short_id)
+        return None if found is None else self._cells[found]

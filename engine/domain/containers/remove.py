@@ -15,7 +15,6 @@ from engine.domain.containers.records import KIND, Removal, Status, to_document
 from engine.domain.containers.stop import kill
 from engine.domain.events.facade import Batch
 from engine.errors import Conflict, EngineError, NotFound, SystemFailure
-from supervisors import Refusal
 
 
 async def remove(cell: Cell, outside: Outside, *, force: bool, volumes: bool) -> None:
@@ -58,8 +57,7 @@ async def finish(cell: Cell, outside: Outside) -> None:
         raise SystemFailure(f"container {cell.id}: {error}") from error
     await outside.journal.commit(Batch().delete(KIND, cell.id).event(event(cell.record, "destroy")))
     cell.last_exit = ExitResult(cell.record.state.exit_code)
-    outside.forget(cell)
-    cell.gone()
+    cell.forget()
 
 
 async def _release(cell: Cell, outside: Outside) -> None:
@@ -75,7 +73,7 @@ async def _release(cell: Cell, outside: Outside) -> None:
         await outside.runtime.snapshots.remove(cell.id)
     except NotFound:
         pass
-    await outside.networks.release(cell.id)
+    await outside.sandboxes.release(cell.record)
     await trio.to_thread.run_sync(
         _delete_directories, cell.streams.directory, outside.directory(cell.id)
     )

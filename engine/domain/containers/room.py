@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import math
+
+import trio
 
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.messages import RoomMessage
 from engine.domain.containers.outside import Outside
 from engine.domain.containers.records import Container
 from engine.domain.containers.registry import Registry
-from engine.domain.containers.streams import RunStreams
+from engine.domain.streams.session import ProcessStreams
+from engine.errors import EngineError
 from supervisors import Mailbox
 
 
@@ -20,14 +23,21 @@ class Room:
         self.outside = outside
         self.registry = Registry()
         self.mailbox: Mailbox[RoomMessage] = Mailbox("containers", 1024)
+        self._departing, self.departures = trio.open_memory_channel[str](math.inf)
 
     def cell_of(self, record: Container) -> Cell:
-        streams = RunStreams(
-            record.id,
-            self.outside.settings.exec_root / "fifo" / record.id,
-            self.outside.directory(record.id),
-        )
-        return Cell(record, streams)
+        async def close_stdin() -> None:
+            try:
+                await self.outside.runtime.tasks.close_io(record.id)
+            except EngineError:
+                return  # it has ended, and its input with it
 
+        directory = self.outside.settings.exec_root / "fifo" / record.id
+        cell = Cell(record, ProcessStreams(directory, close_stdin), self.forget)
+        return cell
 
-Supervise = Callable[[Cell], Awaitable[None]]
+    def forget(self, cell: Cell) -> None:
+        """The container is gone from the store: take it out of memory, and its supervisor out of the tree."""
+        self.registry.discard(cell.id)
+        cell.gone()
+        self._departing.send_nowait(cell.id)

@@ -16,6 +16,7 @@ class Sandbox(msgspec.Struct, frozen=True):
     namespace: str
     state: NetworkState = NetworkState()
     hosts: tuple[tuple[str, str], ...] = ()
+    host_gateway: str = ""
 
 
 class Sandboxes(Protocol):

@@ -8,14 +8,14 @@ import trio
 
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.create import create
-from engine.domain.containers.exit import commit_surely
-from engine.domain.containers.messages import Create, Forget, RoomMessage
+from engine.domain.containers.messages import Reconcile, RoomMessage
 from engine.domain.containers.operator import Operator
 from engine.domain.containers.prepare import prepare
 from engine.domain.containers.records import Status
 from engine.domain.containers.room import Room
+from engine.domain.containers.sweep import sweep
 from engine.errors import EngineError
-from supervisors import ChildSpec, Letter, Restart, Supervisor, UnknownChild, Worker
+from supervisors import ChildSpec, Letter, Refusal, Restart, Supervisor, UnknownChild, Worker
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +39,14 @@ class Nursery:
                 return found
             fresh = Supervisor(cell_name(cell.id), [self._operator(cell)])
             await self._supervisor.add(
-                ChildSpec(name=cell_name(cell.id), factory=lambda: fresh, restart=Restart.TEMPORARY, quarantine=True)
+                ChildSpec(
+                    name=cell_name(cell.id),
+                    factory=lambda: fresh,
+                    restart=Restart.TEMPORARY,
+                    quarantine=True,
+                )
             )
+            cell.supervisor = fresh
             return fresh
 
     def _operator(self, cell: Cell) -> ChildSpec:
@@ -50,9 +56,13 @@ class Nursery:
             mailboxes=(cell.mailbox,),
         )
 
-    async def dismiss(self, container_id: str) -> None:
+    def names(self) -> tuple[str, ...]:
+        """The cells' names in the tree."""
+        return self._supervisor.names()
+
+    async def dismiss(self, name: str) -> None:
         try:
-            await self._supervisor.remove(cell_name(container_id))
+            await self._supervisor.remove(name)
         except UnknownChild:
             return
 
@@ -67,29 +77,26 @@ class ContainersService(Worker):
     async def work(self, task_status: trio.TaskStatus[None]) -> None:
         with self._room.mailbox.open() as inbox:
             async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._see_off)
                 nursery.start_soon(self._bring_back)
                 task_status.started()
                 async for letter in inbox:
-                    nursery.start_soon(self._answer, letter, nursery)
+                    nursery.start_soon(self._answer, letter)
 
-    async def _answer(self, letter: Letter[RoomMessage], nursery: trio.Nursery) -> None:
+    async def _answer(self, letter: Letter[RoomMessage]) -> None:
         with letter.handling():
-            match letter.message:
-                case Create():
-                    cell, warnings = await create(self._room, letter.message)
-                    letter.reply((cell.id, warnings))
-                    await self._prepare_ahead(cell)
-                case Forget(container_id):
-                    await self._nursery.dismiss(container_id)
+            cell, warnings = await create(self._room, letter.message)
+            letter.reply((cell.id, warnings))
+            await self._prepare_ahead(cell)
 
     async def _prepare_ahead(self, cell: Cell) -> None:
-        """What the first start needs, while the client is still on its way; what fails is told by the start."""
+        """What the first start needs, while the client is on its way; what fails is told by the start."""
         async with cell.slot:
             if cell.record.state.status is not Status.CREATED or cell.preparation is not None:
                 return
             try:
                 cell.preparation = await prepare(cell, self._room.outside)
-            except (EngineError, OSError) as error:
+            except (Refusal, OSError) as error:
                 log.debug("container %s: preparing ahead: %s", cell.id, error)
 
     async def _bring_back(self) -> None:
@@ -97,6 +104,23 @@ class ContainersService(Worker):
         for cell in self._room.registry:
             if cell.running or cell.starting or cell.record.state.status is Status.REMOVING:
                 await self._nursery.supervise(cell)
+        while True:
+            try:
+                leftovers = await sweep(self._room.registry, self._room.outside)
+                break
+            except EngineError as error:
+                log.info("sweeping waits: %s", error)
+                await trio.sleep(1)
+        for container_id in leftovers:
+            cell = self._room.registry.get(container_id)
+            if cell is not None:
+                await self._nursery.supervise(cell)
+                cell.mailbox.offer(Reconcile())
 
-
-__all__ = ["ContainersService", "Nursery", "commit_surely"]
+    async def _see_off(self) -> None:
+        """Take the supervisors of removed containers out of the tree."""
+        for name in self._nursery.names():
+            if self._room.registry.by_short_id(name) is None:
+                await self._nursery.dismiss(name)
+        async for container_id in self._room.departures:
+            await self._nursery.dismiss(cell_name(container_id))

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import msgspec
 
+from engine.domain.system.facts import Facts
+
 
 class RoomSettings(msgspec.Struct, frozen=True):
     """`cgroup_parent` is a cgroupfs path; `runtimes` maps names to containerd runtime and binary."""
 
     engine_id: str
+    facts: Facts
     data_root: Path
     exec_root: Path
     snapshotter: str

@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 
 import msgspec
+import trio
 
 from engine.domain.containers import rules
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import delete_task
+from engine.domain.containers.logging import open_log
 from engine.domain.containers.outside import Outside, event, intent
 from engine.domain.containers.prepare import prepare
 from engine.domain.containers.reconcile import undo_start
-from engine.domain.containers.records import NetworkState, Status, to_document
+from engine.domain.containers.records import Status, to_document
 from engine.domain.events.facade import Batch
+from engine.domain.streams.session import CopierService
 from engine.errors import EngineError, SystemFailure
+from supervisors import ChildSpec, Restart
 
 
 async def start(cell: Cell, outside: Outside) -> None:
@@ -40,8 +44,8 @@ async def start(cell: Cell, outside: Outside) -> None:
 async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     prepared = cell.preparation or await prepare(cell, outside)
     cell.preparation = None
-    ports = await outside.networks.publish(cell.id, cell.record)
-    await cell.streams.open(outside, cell.record)
+    ports = await outside.sandboxes.publish(cell.record)
+    await open_streams(cell, outside, generation)
     paths = cell.streams.paths
     tasks = outside.runtime.tasks
     pid = await tasks.create(
@@ -54,6 +58,7 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
         options=prepared.options,
     )
     await tasks.start(cell.id)
+    await cell.streams.connect_stdin()
     record = msgspec.structs.replace(
         cell.record, network=msgspec.structs.replace(prepared.network, ports=ports)
     ).with_state(
@@ -73,4 +78,21 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     cell.starting = False
 
 
-__all__ = ["NetworkState", "start"]
+async def open_streams(
+    cell: Cell, outside: Outside, generation: int, *, adopt: bool = False
+) -> None:
+    """FIFOs and log of a run, and the service that copies between them, in the container's supervisor."""
+    record, streams = cell.record, cell.streams
+    log, assemblers = await trio.to_thread.run_sync(open_log, record, outside.directory(record.id))
+    config = record.config
+    streams.open(
+        stdin=config.open_stdin, tty=config.tty, log=log, assemblers=assemblers, adopt=adopt
+    )
+    assert cell.supervisor is not None
+    await cell.supervisor.add(
+        ChildSpec(
+            name=f"output-{generation}",
+            factory=lambda: CopierService(streams),
+            restart=Restart.TRANSIENT,
+        )
+    )

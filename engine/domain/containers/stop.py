@@ -8,10 +8,9 @@ import trio
 
 from engine.domain.containers import rules
 from engine.domain.containers.cell import Cell
-from engine.domain.containers.outside import Outside
+from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import Status, to_document
 from engine.domain.events.facade import Batch
-from engine.domain.containers.outside import event
 from engine.errors import Conflict, NotFound, NotModified, SystemFailure, Unavailable
 
 KILL_PATIENCE = 12.0

@@ -61,7 +61,13 @@ class ShimWatcher(Worker):
                 await self._tell(payload.container_id, ended)
             else:
                 await self._execs.exited(
-                    ExecExited(payload.container_id, payload.id, payload.pid, payload.exit_status, payload.exited_at_ns)
+                    ExecExited(
+                        payload.container_id,
+                        payload.id,
+                        payload.pid,
+                        payload.exit_status,
+                        payload.exited_at_ns,
+                    )
                 )
 
     async def _tell(self, container_id: str, message: Exited | OutOfMemory) -> None:

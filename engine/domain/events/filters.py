@@ -9,7 +9,22 @@ from engine.errors import InvalidParameter
 from engine.models.events import EventMessage
 
 NAMES = frozenset(
-    "config container daemon event image label network node plugin scope secret service type volume".split()
+    [
+        "config",
+        "container",
+        "daemon",
+        "event",
+        "image",
+        "label",
+        "network",
+        "node",
+        "plugin",
+        "scope",
+        "secret",
+        "service",
+        "type",
+        "volume",
+    ]
 )
 PREFIX_ACTIONS = ("health_status", "exec_create", "exec_start")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.models.events import Actor, EventMessage
 from engine.domain.events.messages import NewEvent
+from engine.models.events import Actor, EventMessage
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(EventMessage).decode

@@ -11,7 +11,6 @@ class StartExec(Request[None], msgspec.Struct):
     """Start the process; its streams are attached to before."""
 
     exec_id: str
-    tty: bool = False
 
 
 class ExecExited(msgspec.Struct):
@@ -24,10 +23,10 @@ class ExecExited(msgspec.Struct):
     exited_ns: int
 
 
-class ContainerEnded(msgspec.Struct):
-    """All processes of a container are gone, whether or not their exits were told."""
+class Compare(msgspec.Struct):
+    """The exit may have been missed: look at the process."""
 
-    container_id: str
+    exec_id: str
 
 
-ExecMessage = StartExec | ExecExited | ContainerEnded
+ExecMessage = StartExec | ExecExited | Compare

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import trio
 
-from engine.domain.containers.oci.plan import SpecPlan
 from engine.domain.streams.session import ProcessStreams
 from engine.models.execs import ExecConfig
 
 
 class Exec:
-    """`exit_code` is None until the process ended; `marked` is the sweep's first pass."""
+    """`exit_code` is None until the process ended; `marked` is the sweep's first pass.
+
+    `created` says that containerd knows the process, `running` that it was started.
+    """
 
     def __init__(
         self, id: str, container_id: str, config: ExecConfig, streams: ProcessStreams
@@ -19,16 +21,24 @@ class Exec:
         self.container_id = container_id
         self.config = config
         self.streams = streams
+        self.lock = trio.Lock()
         self.started = False
+        self.created = False
         self.running = False
         self.pid = 0
         self.exit_code: int | None = None
         self.marked = False
-        self.ended = trio.Event()
 
     @property
     def command(self) -> str:
         return " ".join(self.config.cmd or [])
 
+    @property
+    def child_name(self) -> str:
+        return f"exec-{self.id[:12]}"
 
-__all__ = ["Exec", "SpecPlan"]
+    def ended_with(self, code: int) -> None:
+        """The exit code is known and the output complete: part from the clients."""
+        self.exit_code = code
+        self.running = False
+        self.streams.end()

@@ -1,0 +1,1 @@
+"""The machine: what its kernel, cgroups and processor are."""

@@ -1,0 +1,80 @@
+"""Facts of the machine, read once at start."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+from engine.domain.containers.oci.capabilities import ALL_CAPABILITIES
+from engine.domain.system.facts import Facts
+
+CGROUP = Path("/sys/fs/cgroup")
+ARCHITECTURES = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "armv7l": "arm",
+    "i686": "386",
+    "ppc64le": "ppc64le",
+    "s390x": "s390x",
+    "riscv64": "riscv64",
+}
+
+
+def read_facts() -> Facts:
+    """Blocks for some milliseconds."""
+    release = platform.release()
+    major, _, rest = release.partition(".")
+    minor = rest.partition(".")[0]
+    machine = platform.machine()
+    v2 = (CGROUP / "cgroup.controllers").exists()
+    return Facts(
+        machine=machine,
+        architecture=ARCHITECTURES.get(machine, machine),
+        kernel_release=release,
+        kernel=(int(major), int(minor) if minor.isdigit() else 0),
+        operating_system=_operating_system().get("PRETTY_NAME", "Linux"),
+        os_version=_operating_system().get("VERSION_ID", ""),
+        cpus=len(os.sched_getaffinity(0)),
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        cgroup_v2=v2,
+        controllers=_controllers(v2=v2),
+        capabilities=held_capabilities(),
+        seccomp=os.path.exists("/proc/sys/kernel/seccomp/actions_avail"),
+        apparmor=_starts_with("/sys/module/apparmor/parameters/enabled", "Y"),
+        swap_limit=v2 or (CGROUP / "memory/memory.memsw.limit_in_bytes").exists(),
+        ipv4_forwarding=_starts_with("/proc/sys/net/ipv4/ip_forward", "1"),
+    )
+
+
+def held_capabilities() -> frozenset[str]:
+    """What the daemon itself may hand on: its bounding set."""
+    status = Path("/proc/self/status").read_text()
+    mask = next(
+        int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapBnd")
+    )
+    return frozenset(name for number, name in enumerate(ALL_CAPABILITIES) if mask >> number & 1)
+
+
+def _controllers(*, v2: bool) -> frozenset[str]:
+    if v2:
+        return frozenset((CGROUP / "cgroup.controllers").read_text().split())
+    return (
+        frozenset(each.name for each in CGROUP.iterdir() if each.is_dir())
+        if CGROUP.is_dir()
+        else frozenset()
+    )
+
+
+def _operating_system() -> dict[str, str]:
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
+
+
+def _starts_with(path: str, text: str) -> bool:
+    try:
+        return Path(path).read_text().startswith(text)
+    except OSError:
+        return False

@@ -1,0 +1,145 @@
+"""All that routes and other rooms may import of containers.
+
+Reads answer from committed records and wait for nobody. Changes go through the container's own
+mailbox; once taken they run to their end, whatever becomes of the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from engine.domain.containers import filters as filtering
+from engine.domain.containers import rules, views
+from engine.domain.containers.cell import Cell, ExitResult
+from engine.domain.containers.messages import Create, Kill, Remove, Resize, Restart, Start, Stop
+from engine.domain.containers.records import Status
+from engine.domain.containers.room import Room
+from engine.domain.containers.service import Nursery
+from engine.domain.containers.streams import Attachment, attach_to
+from engine.domain.logs.decoder import Selection
+from engine.domain.logs.options import refuse_reading
+from engine.domain.logs.reader import LogStream
+from engine.errors import InvalidParameter, NotFound
+from engine.models.containers import CreateRequest, CreateResponse, InspectResponse, Summary
+from supervisors import Request
+
+CONDITIONS = ("", "not-running", "next-exit", "removed")
+
+
+class Containers:
+    """References are an ID, a name, or a unique prefix of an ID."""
+
+    def __init__(self, room: Room, nursery: Nursery) -> None:
+        self._room = room
+        self._nursery = nursery
+
+    # reading
+
+    def list(
+        self,
+        *,
+        all: bool = False,
+        limit: int = -1,
+        filters: Mapping[str, Sequence[str]] | None = None,
+    ) -> list[Summary]:
+        chosen = filtering.select(list(self._room.registry), filters or {}, all=all, limit=limit)
+        return [views.summary(cell) for cell in chosen]
+
+    def inspect(self, reference: str) -> InspectResponse:
+        cell = self._room.registry.resolve(reference)
+        return views.inspect(cell, self._directory(cell))
+
+    def cell(self, reference: str) -> Cell:
+        return self._room.registry.resolve(reference)
+
+    def counts(self) -> tuple[int, int, int]:
+        """Running, paused, stopped."""
+        states = [cell.record.state.status for cell in self._room.registry]
+        paused = states.count(Status.PAUSED)
+        running = sum(status is Status.RUNNING or status is Status.RESTARTING for status in states)
+        return running, paused, len(states) - running - paused
+
+    def users_of_image(self, image_id: str) -> list[tuple[str, bool]]:
+        """(container ID, running) of the containers made from an image."""
+        return [
+            (cell.id, cell.running)
+            for cell in self._room.registry
+            if cell.record.image_id == image_id
+        ]
+
+    async def wait(self, reference: str, condition: str) -> ExitResult:
+        """Row 64. InvalidParameter for an unknown condition."""
+        cell = self._room.registry.resolve(reference)
+        match condition:
+            case "" | "not-running":
+                return await cell.not_running()
+            case "next-exit":
+                return await cell.next_exit()
+            case "removed":
+                await cell.removed.wait()
+                return cell.last_exit
+            case _:
+                raise InvalidParameter(f"invalid condition: {condition!r}")
+
+    def logs(self, reference: str, selection: Selection) -> LogStream:
+        """The container's log as `docker logs` wants it; a follower ends with the run."""
+        if not (selection.stdout or selection.stderr):
+            raise InvalidParameter("Bad parameters: you must choose at least one stream")
+        cell = self._room.registry.resolve(reference)
+        if cell.record.state.status in (Status.DEAD, Status.REMOVING):
+            raise NotFound("can not get logs from container which is dead or marked for removal")
+        if cell.record.host.log_config.type != "json-file":
+            raise refuse_reading()
+        source = cell.streams.log or str(self._directory(cell) / f"{cell.id}-json.log")
+        return LogStream(source, selection, tty=cell.record.config.tty)
+
+    # changing
+
+    async def create(
+        self,
+        request: CreateRequest,
+        *,
+        name: str = "",
+        platform: str = "",
+        version: tuple[int, int] = (1, 51),
+    ) -> CreateResponse:
+        message = Create(request, name, platform, version)
+        container_id, warnings = await self._room.mailbox.ask(message)
+        return CreateResponse(id=container_id, warnings=warnings)
+
+    async def start(self, reference: str) -> None:
+        await self._ask(reference, Start())
+
+    async def stop(self, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
+        await self._ask(reference, Stop(timeout, rules.parse_signal(signal) if signal else None))
+
+    async def restart(
+        self, reference: str, *, timeout: int | None = None, signal: str = ""
+    ) -> None:
+        await self._ask(reference, Restart(timeout, rules.parse_signal(signal) if signal else None))
+
+    async def kill(self, reference: str, signal: str = "") -> None:
+        cell = self._room.registry.resolve(reference)
+        await self._ask(cell.id, Kill(rules.parse_signal(signal or "SIGKILL")))
+
+    async def remove(self, reference: str, *, force: bool = False, volumes: bool = False) -> None:
+        cell = self._room.registry.resolve(reference)
+        await self._ask(cell.id, Remove(force=force, volumes=volumes))
+
+    async def resize(self, reference: str, height: int, width: int) -> None:
+        await self._ask(reference, Resize(height, width))
+
+    async def attach(self, reference: str, attachment: Attachment) -> None:
+        """Serve one attached client until the output ends, it leaves, or it detaches."""
+        cell = self._room.registry.resolve(reference)
+        rules.check_attach(cell.record)
+        await attach_to(cell, self._room.outside, attachment)
+
+    async def _ask(self, reference: str, message: Request[None]) -> None:
+        cell = self._room.registry.resolve(reference)
+        await self._nursery.supervise(cell)
+        await cell.mailbox.ask(message)  # type: ignore[arg-type]
+
+    def _directory(self, cell: Cell) -> Path:
+        return self._room.outside.directory(cell.id)

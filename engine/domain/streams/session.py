@@ -1,0 +1,131 @@
+"""The streams of one process at a time: FIFOs, copier, clients, stdin; and the service that copies.
+
+Made before the process, so that clients can attach before it starts, and outliving every service.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import trio
+
+from engine.domain.logs.jsonfile import LineAssembler
+from engine.domain.logs.writer import JsonFileLog
+from engine.domain.streams.broadcast import Fanout
+from engine.domain.streams.copier import Output, OutputCopier
+from engine.domain.streams.fifo import FifoReader, FifoWriter, make_fifos
+from engine.domain.streams.journal import Journal
+from engine.domain.streams.stdin import ContainerStdin
+from supervisors import Worker
+
+CONNECT_LIMIT = 5.0
+LAST_BYTES = 0.5
+
+
+class StreamPaths(msgspec.Struct, frozen=True):
+    """What the shim is told; "" for a stream that is not there."""
+
+    stdin: str = ""
+    stdout: str = ""
+    stderr: str = ""
+
+
+class ProcessStreams:
+    """`close_stdin` asks the runtime to let the process see the end of its input."""
+
+    def __init__(self, directory: Path, close_stdin: Callable[[], Awaitable[None]]) -> None:
+        self.directory = directory
+        self.paths = StreamPaths()
+        self._close_stdin = close_stdin
+        self.log: JsonFileLog | None = None
+        self._copier: OutputCopier | None = None
+        self.fanout = Fanout()
+        self.stdin = ContainerStdin(close_stdin)
+        self.copied = trio.Event()
+
+    def open(
+        self,
+        *,
+        stdin: bool,
+        tty: bool,
+        log: JsonFileLog | None = None,
+        assemblers: dict[str, LineAssembler] | None = None,
+        adopt: bool = False,
+    ) -> None:
+        """Make the FIFOs (or, with `adopt`, take up those of a running process) and a copier for them."""
+        if not adopt:
+            shutil.rmtree(self.directory, ignore_errors=True)
+        outputs = ["stdout"] if tty else ["stdout", "stderr"]
+        names = [*outputs, *(["stdin"] if stdin else [])]
+        made = make_fifos(str(self.directory), names)
+        self.paths = StreamPaths(**made)
+        self.log = log
+        chosen = assemblers or {}
+        self._copier = OutputCopier(
+            [
+                Output(
+                    name,
+                    FifoReader(made[name]),
+                    chosen.get(name),
+                    self._journal(name) if log else None,
+                )
+                for name in outputs
+            ],
+            self.fanout,
+            log,
+        )
+        self.copied = trio.Event()
+
+    def _journal(self, name: str) -> Journal:
+        return Journal(str(self.directory / f"{name}.journal"))
+
+    async def connect_stdin(self) -> None:
+        """Open our end of stdin once the shim has its own."""
+        if self.paths.stdin:
+            with trio.fail_after(CONNECT_LIMIT):
+                self.stdin.connect(await FifoWriter.open(self.paths.stdin))
+
+    async def copy(self) -> None:
+        """The copier's work, from wherever the last task left it."""
+        if self._copier is not None:
+            await self._copier.run()
+        self.copied.set()
+
+    async def finish(self, patience: float) -> None:
+        """Wait for the output's end, `patience` seconds at most, then take what is there; close the log."""
+        if self._copier is not None:
+            with trio.move_on_after(patience):
+                await self.copied.wait()
+            if not self.copied.is_set():
+                self._copier.finish()
+                with trio.move_on_after(LAST_BYTES):
+                    await self.copied.wait()
+        if self.log is not None:
+            await self.log.close()
+            self.log = None
+
+    def end(self) -> None:
+        """Part from this run's clients, and be ready for the next one's."""
+        self.fanout.close()
+        self.stdin.discard()
+        if self._copier is not None:
+            for output in self._copier.outputs:
+                output.close()
+            self._copier = None
+        self.fanout = Fanout()
+        self.stdin = ContainerStdin(self._close_stdin)
+        self.paths = StreamPaths()
+
+
+class CopierService(Worker):
+    """Copies until the output ends; a fresh one goes on where a crashed one stopped."""
+
+    def __init__(self, streams: ProcessStreams) -> None:
+        self._streams = streams
+
+    async def work(self, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await self._streams.copy()

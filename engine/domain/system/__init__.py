@@ -1,0 +1,1 @@
+"""The system room: what the engine and its machine are."""
