@@ -32,14 +32,10 @@ def write(directory: Path, container: Container, sandbox: Sandbox, resolv_conf: 
     make_directory(directory)
     host_network = container.host.network_mode == "host"
     hosts = _read(Path("/etc/hosts")) if host_network else render_hosts(container, sandbox)
-    (directory / "hosts").write_text(
-        hosts + extra_hosts(container.host.extra_hosts or (), host_gateway)
-    )
+    extra = extra_hosts(container.host.extra_hosts or (), sandbox.host_gateway)
+    (directory / "hosts").write_text(hosts + extra)
     (directory / "hostname").write_text(container.config.hostname + "\n")
-
-
-def write_resolv_conf(directory: Path, text: str) -> None:
-    (directory / "resolv.conf").write_text(text)
+    (directory / "resolv.conf").write_text(resolv_conf)
 
 
 def render_hosts(container: Container, sandbox: Sandbox) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -65,14 +66,10 @@ async def _release(cell: Cell, outside: Outside) -> None:
     await delete_task(cell, outside)
     if cell.leftover:
         raise SystemFailure("the task cannot be deleted")
-    try:
+    with contextlib.suppress(NotFound):
         await outside.runtime.containers.delete(cell.id)
-    except NotFound:
-        pass
-    try:
+    with contextlib.suppress(NotFound):
         await outside.runtime.snapshots.remove(cell.id)
-    except NotFound:
-        pass
     await outside.sandboxes.release(cell.record)
     await trio.to_thread.run_sync(
         _delete_directories, cell.streams.directory, outside.directory(cell.id)

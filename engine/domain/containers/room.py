@@ -33,8 +33,7 @@ class Room:
                 return  # it has ended, and its input with it
 
         directory = self.outside.settings.exec_root / "fifo" / record.id
-        cell = Cell(record, ProcessStreams(directory, close_stdin), self.forget)
-        return cell
+        return Cell(record, ProcessStreams(directory, close_stdin), self.forget)
 
     def forget(self, cell: Cell) -> None:
         """The container is gone from the store: take it out of memory, and its supervisor out of the tree."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -47,7 +46,7 @@ def timestamp(ns: int) -> str:
     return format_nano(ns) if ns else ZERO_TIME
 
 
-def inspect(cell: Cell, directory: Path, names: Mapping[str, str] | None = None) -> InspectResponse:
+def inspect(cell: Cell, directory: Path) -> InspectResponse:
     """GET /containers/{id}/json without the sizes."""
     container = cell.record
     argv = container.argv or [""]
