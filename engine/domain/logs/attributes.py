@@ -61,7 +61,7 @@ def render_tag(subject: LogSubject, template: str) -> str:
     def value(match: re.Match[str]) -> str:
         if match[1] not in fields:
             raise _failure(
-                f'template: log-tag:1:{match.start(1)}: executing "log-tag" at <.{match[1]}>: '
+                f'template: log-tag:1:{match.start(1) - 1}: executing "log-tag" at <.{match[1]}>: '
                 f"can't evaluate field {match[1]} in type *logger.Info"
             )
         return fields[match[1]]

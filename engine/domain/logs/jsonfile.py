@@ -40,6 +40,9 @@ class Held(NamedTuple):
     line_ns: int = 0  # 0: no part of the present line is written yet
 
 
+EMPTY = Held()
+
+
 class LineAssembler:
     """Cuts one stream's chunks into records. Holds no state: that is in `Held`, which the caller
     keeps, so that a chunk can be assembled again after a crash and come out the same."""

@@ -33,7 +33,9 @@ class Progress(Protocol):
     Called with the log's lock held, maybe in a worker thread.
     """
 
-    written: int
+    @property
+    def written(self) -> int:
+        """Bytes of the records that are in the log."""
 
     def writing(self, at: int) -> None:
         """records[written:] are about to be written at this size of the newest file."""
@@ -48,8 +50,7 @@ class Progress(Protocol):
 class Unmarked:
     """The progress of records that nobody goes on with."""
 
-    def __init__(self) -> None:
-        self.written = 0
+    written = 0
 
     def writing(self, at: int) -> None: ...
 
