@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 import trio
@@ -172,16 +172,12 @@ class Ingest:
             await self._stores.snapshots.stat(name)
 
     async def _discard(self, key: str) -> None:
-        try:
+        with suppress(EngineError):  # committed, or left to the lease's end
             await self._stores.snapshots.remove(key)
-        except EngineError:
-            return  # committed, or left to the lease's end
 
     async def _abort(self, reference: str) -> None:
-        try:
+        with suppress(EngineError):  # never begun, or left to the lease's end
             await self._stores.content.abort(reference)
-        except EngineError:
-            return  # never begun, or left to the lease's end
 
 
 async def _once(data: bytes) -> AsyncGenerator[bytes, None]:

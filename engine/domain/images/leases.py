@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import trio
 
 from engine.domain.images.labels import ENGINE, INGEST, ours
 from engine.domain.images.ports import Leases
-from engine.errors import EngineError, NotFound
+from engine.errors import EngineError
 
 __all__ = ["LeaseKeeper"]
 
@@ -49,10 +49,6 @@ class LeaseKeeper:
                 await self._drop(lease.id)
 
     async def _drop(self, id: str) -> None:
-        try:
+        # If it cannot be deleted now: it expires by itself, and the next start looks for it.
+        with suppress(EngineError):
             await self._leases.delete(id)
-        except NotFound:
-            pass
-        except EngineError:
-            # It expires by itself, and the next start looks for it.
-            return

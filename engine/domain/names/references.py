@@ -1,4 +1,5 @@
-"""TEMPORARY stand-in, never committed: the real one comes from branch conf."""
+"""Image references, parsed and familiar (a stand-in until the names package has its own)."""
+
 from __future__ import annotations
 
 import re
@@ -6,8 +7,11 @@ from dataclasses import dataclass
 
 from engine.errors import InvalidParameter
 
-_PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*\Z")
+_PATH = re.compile(
+    r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*\Z"
+)
 _TAG = re.compile(r"\w[\w.-]{0,127}\Z", re.A)
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -16,9 +20,12 @@ class Reference:
     tag: str | None = None
     digest: str | None = None
 
+
 def parse_normalized(text: str) -> Reference:
     if re.fullmatch(r"[0-9a-f]{64}", text):
-        raise InvalidParameter(f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings")
+        raise InvalidParameter(
+            f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings"
+        )
     rest, _, digest = text.partition("@")
     if _ and not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
         raise InvalidParameter("invalid reference format")
@@ -33,10 +40,13 @@ def parse_normalized(text: str) -> Reference:
     if domain == "docker.io" and "/" not in path:
         path = "library/" + path
     if path != path.lower():
-        raise InvalidParameter(f"invalid reference format: repository name ({path}) must be lowercase")
+        raise InvalidParameter(
+            f"invalid reference format: repository name ({path}) must be lowercase"
+        )
     if not _PATH.match(path):
         raise InvalidParameter("invalid reference format")
     return Reference(domain, path, tag or None, digest or None)
+
 
 def familiar(ref: Reference) -> str:
     name = f"{ref.domain}/{ref.path}"
