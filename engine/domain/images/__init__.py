@@ -1,0 +1,1 @@
+"""Images: what is in containerd's content store, image store and snapshotter, as Docker sees it."""

@@ -1,0 +1,231 @@
+"""The images room's door: reads from the catalogue, transfers in the caller's task, writes by mail."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
+
+from engine.domain.images import views
+from engine.domain.images.catalogue import Image
+from engine.domain.images.filters import Filters, created, flag, labelled, select_images, until
+from engine.domain.images.importing import parse_platform
+from engine.domain.images.ingest import Ingest
+from engine.domain.images.instructions import apply_changes
+from engine.domain.images.manifests import host_platform
+from engine.domain.images.messages import Message, Refresh, Remove, Tag
+from engine.domain.images.naming import target_reference
+from engine.domain.images.ports import Archives, Descriptor, Stores
+from engine.domain.images.progress import Message as Progress
+from engine.domain.images.removal import ImageUser, Users
+from engine.domain.images.saving import select
+from engine.domain.images.service import Emit, ImagesService
+from engine.domain.images.store import Store
+from engine.domain.images.transfers import Transfers
+from engine.domain.images.tree import read_tree
+from engine.domain.names.references import Reference
+from engine.errors import Conflict, InvalidParameter, NotFound
+from engine.models.containers import ContainerConfig
+from engine.models.images import (
+    DeleteItem,
+    HistoryItem,
+    ImageInspect,
+    ImagePruneReport,
+    ImageSummary,
+)
+from supervisors import Mailbox
+
+__all__ = ["Image", "ImageUser", "Images"]
+
+# Inside the class the name `list` is the method's.
+Summaries = list[ImageSummary]
+HistoryItems = list[HistoryItem]
+Deletions = list[DeleteItem]
+AllImages = list[Image]
+
+
+class Images:
+    """All that routes and other rooms use. Reads raise Unavailable until containerd was asked once.
+
+    Generators that are not run to their end must be closed (`contextlib.aclosing`).
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        archives: Archives,
+        *,
+        engine_id: str,
+        emit: Emit,
+        snapshotter: str = "overlayfs",
+        driver: str = "",
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.mailbox: Mailbox[Message] = Mailbox("images")
+        self._store = Store(stores, engine_id=engine_id, platform=host_platform())
+        self._stores = stores
+        self._emit = emit
+        self._transfers = Transfers(
+            self._store,
+            archives,
+            self.mailbox,
+            emit,
+            snapshotter=snapshotter,
+            now_ns=now_ns,
+        )
+        self._driver = driver or snapshotter
+        self._now_ns = now_ns
+
+    def service(self) -> ImagesService:
+        """A fresh incarnation of the service, for a ChildSpec."""
+        return ImagesService(self.mailbox, self._store, self._emit)
+
+    async def refresh(self) -> None:
+        """Read everything anew from containerd: at each reconnection."""
+        await self.mailbox.ask(Refresh())
+
+    # Reads.
+
+    def resolve(self, name: str) -> Image:
+        """By name, ID or a prefix of it. Raises NotFound (`No such image: X:latest`)."""
+        return self._store.catalogue.resolve(name)
+
+    def everything(self) -> AllImages:
+        return list(self._store.catalogue.images.values())
+
+    def list(
+        self,
+        *,
+        all: bool = False,
+        filters: Filters | None = None,
+        digests: bool = False,  # noqa: ARG002  dockerd has shown them always since 1.22
+        shared_size: bool = False,
+    ) -> Summaries:
+        catalogue, given = self._store.catalogue, filters or {}
+        shared = views.shared_sizes(catalogue) if shared_size else {}
+        return [
+            views.summary(image, given, shared_size=shared.get(image.id, -1))
+            for image in select_images(catalogue, given, every=all, now_ns=self._now_ns())
+        ]
+
+    def inspect(self, name: str) -> ImageInspect:
+        return views.inspect(self.resolve(name), self._driver)
+
+    def history(self, name: str) -> HistoryItems:
+        return views.history(self.resolve(name))
+
+    def layers_size(self) -> int:
+        """What all images take on disk together, in bytes."""
+        return views.total_size(self.everything())
+
+    # Writes.
+
+    async def tag(self, name: str, repo: str, tag: str) -> None:
+        """Raises InvalidParameter, NotFound."""
+        await self.mailbox.ask(Tag(name, target_reference(repo, tag)))
+
+    async def remove(
+        self,
+        name: str,
+        *,
+        users: Users,
+        force: bool = False,
+        noprune: bool = False,  # noqa: ARG002  an ancestor is an image of its own here
+    ) -> Deletions:
+        """`users` tells which containers an image has. Raises NotFound, Conflict."""
+        return await self.mailbox.ask(Remove(name, force, users))
+
+    async def prune(self, filters: Filters, *, users: Users) -> ImagePruneReport:
+        """Remove what no container uses: nameless images, or all with `dangling=false`."""
+        for name in filters:
+            if name not in ("dangling", "label", "label!", "until"):
+                raise InvalidParameter(f"Invalid filter '{name}'")
+        dangling_only = flag(filters, "dangling") is not False
+        latest = until(filters, self._now_ns())
+        before = self.layers_size()
+        items: Deletions = []
+        for image in self.everything():
+            if dangling_only and (image.names or image.digests):
+                continue
+            if users(image.id) or not labelled(image, filters):
+                continue
+            if latest is None or created(image) < latest:
+                items += await self._prune_one(image, users)
+        freed = before - self.layers_size()
+        await self._emit("image", "prune", "", {"reclaimed": str(freed)})
+        return ImagePruneReport(images_deleted=items or None, space_reclaimed=freed)
+
+    async def _prune_one(self, image: Image, users: Users) -> Deletions:
+        items: Deletions = []
+        for name in (*image.names, *image.digests) or (image.id,):
+            try:
+                items += await self.remove(name, users=users)
+            except (Conflict, NotFound):
+                continue  # in use by now, or gone with another of its names
+        return items
+
+    # Transfers. They run in the caller's task and end with it.
+
+    def load(
+        self, chunks: AsyncIterator[bytes], *, quiet: bool = False
+    ) -> AsyncGenerator[Progress, None]:
+        """Take in an archive of `docker save`, or an OCI layout; yields progress messages.
+
+        Raises InvalidParameter for an archive that is damaged, hostile or empty.
+        """
+        return self._transfers.load(chunks, quiet=quiet)
+
+    def import_(
+        self,
+        chunks: AsyncIterator[bytes],
+        *,
+        repo: str = "",
+        tag: str = "",
+        message: str = "",
+        changes: Sequence[str] = (),
+        platform: str = "",
+    ) -> AsyncGenerator[Progress, None]:
+        """Make an image of a root file system's tar; yields `{"status": ID}`.
+
+        Raises InvalidParameter, for names and changes before anything is read.
+        """
+        reference = target_reference(repo, tag) if repo else None
+        made_for = parse_platform(platform, self._store.platform)
+        config = apply_changes(ContainerConfig(), changes)
+        return self._transfers.import_(
+            chunks, reference=reference, message=message, config=config, platform=made_for
+        )
+
+    def save(self, names: Sequence[str]) -> AsyncGenerator[bytes, None]:
+        """The tar stream of these images. Raises NotFound and InvalidParameter at once."""
+        return self._transfers.save(select(self._store.catalogue, names))
+
+    def ingest(self) -> AbstractAsyncContextManager[Ingest]:
+        """A lease and the means to fill the content store under it, for a pull or a build."""
+        return self._transfers.ingest()
+
+    async def adopt(
+        self,
+        ingest: Ingest,
+        target: Descriptor,
+        references: Sequence[Reference],
+        *,
+        platform: str = "",
+        action: str = "pull",
+        parent: str = "",
+    ) -> Image:
+        """Unpack and enter the image whose tree is in the content store, under this ingest.
+
+        References with a digest become its RepoDigests. Raises NotFound and InvalidParameter.
+        """
+        wanted = parse_platform(platform, self._store.platform)
+        tree = await read_tree(self._stores.content, target, wanted)
+        async with aclosing(ingest.unpack(tree)) as steps:
+            async for _ in steps:
+                pass
+        await self._transfers.enter(ingest, tree, references, action=action, parent=parent)
+        return self._store.catalogue.images[tree.image_id]
+
+    async def unpacked(self, image: Image) -> str:
+        """The snapshot of the image's root file system, made anew if it is gone; "" for no layers."""
+        return await self._transfers.unpacked(image)

@@ -1,0 +1,199 @@
+"""From bytes to an image: blobs into the content store, a tree tied together, layers unpacked.
+
+Layers are stored as they came, compressed or not: an uncompressed layer from `docker save` is
+neither compressed for storage nor again for the next save.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+
+import trio
+
+from engine.domain.images.config import digest_of
+from engine.domain.images.labels import (
+    ENGINE,
+    UNCOMPRESSED,
+    config_labels,
+    index_labels,
+    manifest_labels,
+)
+from engine.domain.images.ports import Descriptor, Resource, Stores
+from engine.domain.images.tree import Tree
+from engine.errors import Conflict, EngineError, InvalidParameter, NotFound
+
+__all__ = ["Ingest", "LayerStep"]
+
+# One write is one round trip; larger pieces no longer help.
+_PIECE = 1 << 20
+_CLEAN_UP = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class LayerStep:
+    """A layer is about to be unpacked, or is (`done`); `size` is the blob's."""
+
+    diff_id: str
+    size: int
+    done: bool
+
+
+class Ingest:
+    """The work under one lease."""
+
+    def __init__(self, stores: Stores, *, engine_id: str, snapshotter: str, lease: str) -> None:
+        self._stores = stores
+        self._own = {ENGINE: engine_id}
+        self._snapshotter = snapshotter
+        self._lease = lease
+
+    async def put(self, data: bytes, media_type: str) -> Descriptor:
+        digest = digest_of(data)
+        async with aclosing(_once(data)) as chunks:
+            await self.put_stream(chunks, expected=digest)
+        return Descriptor(media_type, digest, len(data))
+
+    async def put_stream(
+        self, chunks: AsyncIterator[bytes], *, expected: str = ""
+    ) -> tuple[str, int]:
+        """Store a blob; its digest and size. Raises InvalidParameter if it is not as expected."""
+        reference = f"trimaran-{secrets.token_hex(16)}"
+        digest, size = hashlib.sha256(), 0
+        try:
+            async with self._stores.content.writer(
+                reference, expected=expected, lease=self._lease
+            ) as writer:
+                async with aclosing(_pieces(chunks)) as pieces:
+                    async for piece in pieces:
+                        digest.update(piece)
+                        size += len(piece)
+                        await writer.write(piece)
+                found = f"sha256:{digest.hexdigest()}"
+                if expected and found != expected:
+                    raise InvalidParameter(
+                        f"invalid archive: content of digest {expected} has digest {found}"
+                    )
+                await writer.commit(size, found, self._own)
+        except BaseException:
+            with trio.move_on_after(_CLEAN_UP, shield=True):
+                await self._abort(reference)
+            raise
+        return found, size
+
+    async def has(self, digest: str) -> bool:
+        """Whether this content is here; if so, the lease now holds it."""
+        try:
+            await self._stores.content.info(digest)
+        except NotFound:
+            return False
+        # Opening a writer for content that is there adds it to the lease.
+        async with self._stores.content.writer(
+            f"trimaran-{secrets.token_hex(16)}", expected=digest, lease=self._lease
+        ) as writer:
+            return writer.exists
+
+    async def tie(self, tree: Tree) -> None:
+        """Label the tree so that whatever keeps its target keeps all of it."""
+        update = self._stores.content.update_labels
+        chain = tree.chain_ids[-1] if tree.chain_ids else ""
+        labels = config_labels(self._snapshotter, chain)
+        await update(tree.config_descriptor.digest, {**self._own, **labels})
+        labels = manifest_labels(tree.config_descriptor, tree.layers)
+        await update(tree.manifest.digest, {**self._own, **labels})
+        if tree.target.digest != tree.manifest.digest:
+            await update(tree.target.digest, {**self._own, **index_labels(tree.manifest)})
+
+    async def unpack(self, tree: Tree) -> AsyncGenerator[LayerStep, None]:
+        """Make the snapshots that are missing, from the bottom up, and check each diff ID."""
+        parent = ""
+        layers = zip(tree.layers, tree.config.rootfs.diff_ids, tree.chain_ids, strict=True)
+        for index, (layer, diff_id, chain) in enumerate(layers):
+            if await self._is_unpacked(chain):
+                if not await self._is_known(layer, diff_id):
+                    await self._apply(index, layer, diff_id, parent, name=None)
+            else:
+                yield LayerStep(diff_id, layer.size, done=False)
+                await self._apply(index, layer, diff_id, parent, name=chain)
+                yield LayerStep(diff_id, layer.size, done=True)
+            parent = chain
+
+    async def sizes(self, tree: Tree) -> tuple[int, ...]:
+        """What each layer takes on disk, in bytes."""
+        return tuple([(await self._stores.snapshots.usage(each))[0] for each in tree.chain_ids])
+
+    async def _is_unpacked(self, chain: str) -> bool:
+        """If it is, the lease holds it, whoever removes the image that has it."""
+        held = Resource(chain, f"snapshots/{self._snapshotter}")
+        await self._stores.leases.add_resource(self._lease, held)
+        try:
+            await self._stores.snapshots.stat(chain)
+        except NotFound:
+            return False
+        return True
+
+    async def _is_known(self, layer: Descriptor, diff_id: str) -> bool:
+        """Whether somebody has checked that this blob holds this layer."""
+        if layer.digest == diff_id:
+            return True
+        info = await self._stores.content.info(layer.digest)
+        return info.labels.get(UNCOMPRESSED) == diff_id
+
+    async def _apply(
+        self, index: int, layer: Descriptor, diff_id: str, parent: str, *, name: str | None
+    ) -> None:
+        """Unpack onto a snapshot of our own and commit it; without a name, only check."""
+        snapshots = self._stores.snapshots
+        key = f"trimaran-extract-{secrets.token_hex(8)} {diff_id}"
+        mounts = await snapshots.prepare(key, parent, labels=self._own, lease=self._lease)
+        try:
+            applied = await self._stores.diff.apply(layer, mounts, lease=self._lease)
+            if applied.digest != diff_id:
+                raise InvalidParameter(
+                    f'invalid diffID for layer {index}: expected "{diff_id}", got "{applied.digest}"'
+                )
+            if layer.digest != diff_id:
+                labels = {**self._own, UNCOMPRESSED: diff_id}
+                await self._stores.content.update_labels(layer.digest, labels)
+            if name is not None:
+                await self._commit(name, key)
+        finally:
+            with trio.move_on_after(_CLEAN_UP, shield=True):
+                await self._discard(key)
+
+    async def _commit(self, name: str, key: str) -> None:
+        try:
+            await self._stores.snapshots.commit(name, key, labels=self._own, lease=self._lease)
+        except Conflict:
+            # Somebody else has unpacked the same layer meanwhile; theirs is as good.
+            await self._stores.snapshots.stat(name)
+
+    async def _discard(self, key: str) -> None:
+        with suppress(EngineError):  # committed, or left to the lease's end
+            await self._stores.snapshots.remove(key)
+
+    async def _abort(self, reference: str) -> None:
+        with suppress(EngineError):  # never begun, or left to the lease's end
+            await self._stores.content.abort(reference)
+
+
+async def _once(data: bytes) -> AsyncGenerator[bytes, None]:
+    yield data
+
+
+async def _pieces(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Joined up to about a megabyte."""
+    held: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        held.append(chunk)
+        size += len(chunk)
+        if size >= _PIECE:
+            yield b"".join(held)
+            held.clear()
+            size = 0
+    if held:
+        yield b"".join(held)

@@ -1,0 +1,199 @@
+"""The records of our images in containerd's image store, and the catalogue that is read from them.
+
+Only the service changes them, one message at a time; reads look at `catalogue`, which is replaced
+whole. A name that another engine has in the same namespace is refused, never taken.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+import trio
+
+from engine.domain.images.catalogue import Catalogue, Image, Record
+from engine.domain.images.labels import ENGINE, PARENT, ours, parse_sizes, record_labels
+from engine.domain.images.leases import LeaseKeeper
+from engine.domain.images.manifests import Platform
+from engine.domain.images.naming import key_of, parse_key, untagged_key
+from engine.domain.images.ports import Descriptor, DescriptorLike, ImageRecord, Stores
+from engine.domain.images.tree import Tree, read_tree
+from engine.domain.names.references import Reference
+from engine.errors import Conflict, EngineError, InvalidParameter, NotFound, Unavailable
+
+__all__ = ["Store", "make_image"]
+
+log = logging.getLogger(__name__)
+
+_READERS = 8
+
+
+class Store:
+    def __init__(self, stores: Stores, *, engine_id: str, platform: Platform) -> None:
+        self.stores = stores
+        self.engine_id = engine_id
+        self.platform = platform
+        self.leases = LeaseKeeper(stores.leases, engine_id)
+        self._catalogue: Catalogue | None = None
+
+    @property
+    def loaded(self) -> bool:
+        return self._catalogue is not None
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Raises Unavailable until containerd has been asked for the first time."""
+        if self._catalogue is None:
+            raise Unavailable("the images are not known yet: containerd has not answered")
+        return self._catalogue
+
+    async def refresh(self) -> None:
+        """Read everything again; an image with missing content is left out and logged."""
+        await self.leases.drop_left_over()
+        found = await self.stores.images.list(ours(self.engine_id))
+        trees = await self._trees({each.target.digest: each for each in found}.values())
+        records, images = [], {}
+        for each in found:
+            if (tree := trees.get(each.target.digest)) is None:
+                continue
+            if (record := _record(each, tree.image_id)) is None:
+                continue
+            records.append(record)
+            if tree.image_id not in images:
+                sizes = await self._sizes(each, tree)
+                images[tree.image_id] = make_image(tree, sizes, each.labels.get(PARENT, ""))
+        self._catalogue = Catalogue.build(images.values(), records)
+
+    async def point(self, reference: Reference, image: Image) -> Image | None:
+        """Give a name to an image; the image that had it before, if it was another one."""
+        key = key_of(reference)
+        before = self.catalogue.records.get(key)
+        previous = self.catalogue.images.get(before.image_id) if before else None
+        if previous is not None and previous.id != image.id:
+            await self._keep_untagged(previous, without=key)
+        await self._write(key, image)
+        record = Record(
+            name=key,
+            image_id=image.id,
+            target=image.target,
+            reference=reference,
+            tagged_at=time.time(),
+        )
+        self._catalogue = self.catalogue.put(record, image=image)
+        await self._drop_untagged(image.id)
+        return previous if previous is not None and previous.id != image.id else None
+
+    async def keep(self, image: Image) -> None:
+        """Hold an image that may have no name."""
+        if not self.catalogue.records_of(image.id):
+            await self._keep_untagged(image)
+
+    async def unpoint(self, image_id: str, names: Sequence[str], *, keep: bool) -> None:
+        """Take these records away; with `keep`, the image stays, without a name if need be."""
+        left = [each for each in self.catalogue.records_of(image_id) if each.name not in names]
+        if keep and not left:
+            await self._keep_untagged(self.catalogue.images[image_id])
+        for name in names:
+            await self._delete(name)
+
+    async def _keep_untagged(self, image: Image, *, without: str = "") -> None:
+        if any(each.name != without for each in self.catalogue.records_of(image.id)):
+            return
+        key = untagged_key(self.engine_id, image.id)
+        await self._write(key, image)
+        record = Record(name=key, image_id=image.id, target=image.target, reference=None)
+        self._catalogue = self.catalogue.put(record, image=image)
+
+    async def _drop_untagged(self, image_id: str) -> None:
+        key = untagged_key(self.engine_id, image_id)
+        if key in self.catalogue.records:
+            await self._delete(key)
+
+    async def _delete(self, name: str) -> None:
+        with suppress(NotFound):
+            await self.stores.images.delete(name)
+        self._catalogue = self.catalogue.drop(name)
+
+    async def _write(self, key: str, image: Image) -> None:
+        images = self.stores.images
+        labels = record_labels(self.engine_id, image.id, image.parent, image.layer_sizes)
+        if key not in self.catalogue.records:
+            try:
+                await images.create(key, image.target, labels)
+                return
+            except Conflict:
+                holder = (await images.get(key)).labels.get(ENGINE)
+                if holder != self.engine_id:
+                    raise Conflict(
+                        f"{key} belongs to somebody else in this containerd namespace"
+                    ) from None
+        await images.update(key, image.target, labels)
+
+    async def _trees(self, records: Iterable[ImageRecord]) -> dict[str, Tree]:
+        trees: dict[str, Tree] = {}
+        failures: list[EngineError] = []
+        limit = trio.CapacityLimiter(_READERS)
+
+        async def read(record: ImageRecord) -> None:
+            target = _descriptor(record.target)
+            async with limit:
+                try:
+                    trees[target.digest] = await read_tree(
+                        self.stores.content, target, self.platform
+                    )
+                except (NotFound, InvalidParameter) as error:
+                    log.warning("image %s is left out: %s", record.name, error)
+                except EngineError as error:
+                    failures.append(error)
+
+        async with trio.open_nursery() as nursery:
+            for record in records:
+                nursery.start_soon(read, record)
+        if failures:
+            raise failures[0]
+        return trees
+
+    async def _sizes(self, record: ImageRecord, tree: Tree) -> tuple[int, ...]:
+        stated = parse_sizes(record.labels, len(tree.layers))
+        if stated is not None:
+            return stated
+        try:
+            usage = self.stores.snapshots.usage
+            return tuple([(await usage(each))[0] for each in tree.chain_ids])
+        except NotFound:
+            return tuple(each.size for each in tree.layers)
+
+
+def make_image(tree: Tree, sizes: tuple[int, ...], parent: str = "") -> Image:
+    return Image(
+        id=tree.image_id,
+        config=tree.config,
+        target=tree.target,
+        manifest=tree.manifest,
+        config_descriptor=tree.config_descriptor,
+        layers=tree.layers,
+        chain_ids=tree.chain_ids,
+        layer_sizes=sizes,
+        parent=parent,
+    )
+
+
+def _record(found: ImageRecord, image_id: str) -> Record | None:
+    try:
+        reference = parse_key(found.name)
+    except EngineError:
+        log.warning("image record %s is left out: its name is no reference", found.name)
+        return None
+    return Record(
+        name=found.name,
+        image_id=image_id,
+        target=_descriptor(found.target),
+        reference=reference,
+        tagged_at=found.updated_at if reference else 0.0,
+    )
+
+
+def _descriptor(found: DescriptorLike) -> Descriptor:
+    return Descriptor(found.media_type, found.digest, found.size, dict(found.annotations))

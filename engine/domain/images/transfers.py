@@ -1,0 +1,167 @@
+"""Load, import and save: long work that runs in the caller's task, under a lease."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+
+import trio
+
+from engine.domain.images.archive import Archive
+from engine.domain.images.catalogue import Image
+from engine.domain.images.importing import import_config
+from engine.domain.images.ingest import Ingest
+from engine.domain.images.loading import Loadable, Loader
+from engine.domain.images.manifests import CONFIG, LAYER, MANIFEST, Platform, make_manifest
+from engine.domain.images.messages import Adopt, Message
+from engine.domain.images.ports import Archives, Descriptor, Resource
+from engine.domain.images.progress import Message as Progress
+from engine.domain.images.progress import layer_progress, status, stream
+from engine.domain.images.saving import Selected, archive_of
+from engine.domain.images.service import Emit, attributes
+from engine.domain.images.store import Store, make_image
+from engine.domain.images.tree import Tree, read_tree
+from engine.domain.names.references import Reference, familiar
+from engine.errors import DeadlineExceeded, NotFound
+from engine.models.containers import ContainerConfig
+from supervisors import Mailbox
+
+__all__ = ["Transfers"]
+
+_ENTRY = 60.0
+
+
+class Transfers:
+    def __init__(
+        self,
+        store: Store,
+        archives: Archives,
+        mailbox: Mailbox[Message],
+        emit: Emit,
+        *,
+        snapshotter: str,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._stores = store.stores
+        self._archives = archives
+        self._mailbox = mailbox
+        self._emit = emit
+        self._snapshotter = snapshotter
+        self._now_ns = now_ns
+
+    @asynccontextmanager
+    async def ingest(self) -> AsyncIterator[Ingest]:
+        async with self._store.leases.lease() as lease:
+            yield self._ingest(lease)
+
+    def _ingest(self, lease: str) -> Ingest:
+        return Ingest(
+            self._stores,
+            engine_id=self._store.engine_id,
+            snapshotter=self._snapshotter,
+            lease=lease,
+        )
+
+    async def load(
+        self, chunks: AsyncIterator[bytes], *, quiet: bool
+    ) -> AsyncGenerator[Progress, None]:
+        async with self.ingest() as ingest:
+            archive = Archive(self._archives, self._stores.content, ingest)
+            await archive.receive(chunks)
+            for loadable in await Loader(archive, ingest, self._store.platform).images():
+                async with aclosing(self._load_one(ingest, loadable)) as messages:
+                    async for message in messages:
+                        if not quiet or "stream" in message:
+                            yield message
+
+    async def _load_one(self, ingest: Ingest, loadable: Loadable) -> AsyncGenerator[Progress, None]:
+        tree = await read_tree(self._stores.content, loadable.target, self._store.platform)
+        async with aclosing(ingest.unpack(tree)) as steps:
+            async for step in steps:
+                yield layer_progress(step.diff_id, step.size if step.done else 0, step.size)
+        references = loadable.references
+        parent = loadable.parent
+        for name, id in await self.enter(ingest, tree, references, action="load", parent=parent):
+            yield stream(
+                f"The image {name} already exists, renaming the old one with ID {id} to empty string"
+            )
+        if not references:
+            yield stream(f"Loaded image ID: {tree.image_id}")
+        for reference in references:
+            yield stream(f"Loaded image: {familiar(reference)}")
+
+    async def import_(
+        self,
+        chunks: AsyncIterator[bytes],
+        *,
+        reference: Reference | None,
+        message: str,
+        config: ContainerConfig,
+        platform: Platform,
+    ) -> AsyncGenerator[Progress, None]:
+        async with self.ingest() as ingest:
+            async with aclosing(self._archives.decompressed(chunks)) as plain:
+                diff_id, size = await ingest.put_stream(plain)
+            encoded = import_config(
+                config=config,
+                platform=platform,
+                message=message,
+                now_ns=self._now_ns(),
+                diff_id=diff_id,
+            )
+            stored = await ingest.put(encoded, CONFIG)
+            manifest = make_manifest(stored, [Descriptor(LAYER, diff_id, size)])
+            target = await ingest.put(manifest, MANIFEST)
+            tree = await read_tree(self._stores.content, target, platform)
+            async with aclosing(ingest.unpack(tree)) as steps:
+                async for _ in steps:
+                    pass
+            references = (reference,) if reference else ()
+            await self.enter(ingest, tree, references, action="import")
+        yield status(tree.image_id)
+
+    async def save(self, selected: Sequence[Selected]) -> AsyncGenerator[bytes, None]:
+        async with self._store.leases.lease() as lease:
+            for each in selected:
+                held = Resource(each.image.manifest.digest, "content")
+                await self._stores.leases.add_resource(lease, held)
+            async with aclosing(archive_of(self._stores.content, selected)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        for each in selected:
+            given = attributes(each.image, each.image.id)
+            await self._emit("image", "save", each.image.id, given)
+
+    async def enter(
+        self,
+        ingest: Ingest,
+        tree: Tree,
+        references: Sequence[Reference],
+        *,
+        action: str,
+        parent: str = "",
+    ) -> list[tuple[str, str]]:
+        """Tie an unpacked tree together and have it entered; names that other images lost by it.
+
+        Shielded: a client that leaves now must not take the lease away before the record is there.
+        """
+        with trio.move_on_after(_ENTRY, shield=True):
+            await ingest.tie(tree)
+            image = make_image(tree, await ingest.sizes(tree), parent)
+            return await self._mailbox.ask(Adopt(image, tuple(references), action))
+        raise DeadlineExceeded("the image could not be entered in time")
+
+    async def unpacked(self, image: Image) -> str:
+        if not image.chain_id:
+            return ""
+        with suppress(NotFound):
+            await self._stores.snapshots.stat(image.chain_id)
+            return image.chain_id
+        async with self.ingest() as ingest:
+            tree = await read_tree(self._stores.content, image.manifest, self._store.platform)
+            async with aclosing(ingest.unpack(tree)) as steps:
+                async for _ in steps:
+                    pass
+            await ingest.tie(tree)
+        return image.chain_id

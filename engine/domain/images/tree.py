@@ -1,0 +1,60 @@
+"""A descriptor tree in the content store: from an image's target down to its config."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.domain.images.config import ImageConfig, chain_ids, parse_config
+from engine.domain.images.manifests import (
+    Platform,
+    is_index,
+    parse_index,
+    parse_manifest,
+    pick_platform,
+)
+from engine.domain.images.ports import Content, Descriptor
+from engine.errors import InvalidParameter
+
+__all__ = ["CONFIG_LIMIT", "Tree", "read_tree"]
+
+MANIFEST_LIMIT = 4 << 20
+CONFIG_LIMIT = 8 << 20
+# An index of an index of ...: nobody has more than two.
+_DEPTH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """`target` is the index or the manifest itself; the image's ID is the config's digest."""
+
+    target: Descriptor
+    manifest: Descriptor
+    config_descriptor: Descriptor
+    layers: tuple[Descriptor, ...]
+    config: ImageConfig
+
+    @property
+    def image_id(self) -> str:
+        return self.config_descriptor.digest
+
+    @property
+    def chain_ids(self) -> tuple[str, ...]:
+        return chain_ids(self.config.rootfs.diff_ids)
+
+
+async def read_tree(content: Content, target: Descriptor, platform: Platform) -> Tree:
+    """Raises NotFound for content that is missing, InvalidParameter for what makes no image."""
+    manifest = target
+    for _ in range(_DEPTH):
+        if not is_index(manifest):
+            break
+        index = await content.read_all(manifest.digest, MANIFEST_LIMIT)
+        manifest = pick_platform(parse_index(index), platform)
+    parsed = parse_manifest(await content.read_all(manifest.digest, MANIFEST_LIMIT))
+    config = parse_config(await content.read_all(parsed.config.digest, CONFIG_LIMIT))
+    expected, actual = len(parsed.layers), len(config.rootfs.diff_ids)
+    if expected != actual:
+        raise InvalidParameter(
+            f"invalid manifest, layers length mismatch: expected {expected}, got {actual}"
+        )
+    return Tree(target, manifest, parsed.config, parsed.layers, config)
