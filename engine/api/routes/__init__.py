@@ -1,0 +1,17 @@
+"""The routes, one module for each tag of the Engine API, and the engine's own."""
+
+from __future__ import annotations
+
+from quart_trio import QuartTrio
+
+from engine.api.routes import containers, events, execs, images, status, streams, system, unserved
+from engine.api.routes.rooms import Rooms
+
+__all__ = ["Rooms", "register"]
+
+
+def register(app: QuartTrio, rooms: Rooms) -> None:
+    """Every operation of the Engine API is here: served, or refused in words."""
+    for module in (system, events, containers, streams, execs, images, status):
+        module.register(app, rooms)
+    unserved.register(app)

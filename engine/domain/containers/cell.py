@@ -65,17 +65,11 @@ class Cell:
         self.last_exit = result
         self._exit_lot.unpark_all()
 
-    async def next_exit(self) -> ExitResult:
-        """The result of the next run to end, or of the last one once the container is removed."""
-        seen = self.exits
+    async def exit_after(self, seen: int) -> ExitResult:
+        """The result of the run that ends after `seen` exits, or of the last one once removed."""
         while self.exits == seen and not self.removed.is_set():
             await self._exit_lot.park()
         return self.last_exit
-
-    async def not_running(self) -> ExitResult:
-        if not self.running:
-            return self.last_exit
-        return await self.next_exit()
 
     @property
     def running(self) -> bool:

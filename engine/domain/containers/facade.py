@@ -6,7 +6,8 @@ mailbox; once taken they run to their end, whatever becomes of the client.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from engine.domain.containers import filters as filtering
@@ -16,7 +17,7 @@ from engine.domain.containers.messages import Create, Kill, Remove, Resize, Rest
 from engine.domain.containers.records import Status
 from engine.domain.containers.room import Room
 from engine.domain.containers.service import Nursery
-from engine.domain.containers.streams import Attachment, attach_to
+from engine.domain.containers.session import Session, Wanted
 from engine.domain.logs.decoder import Selection
 from engine.domain.logs.options import refuse_reading
 from engine.domain.logs.reader import LogStream
@@ -24,7 +25,14 @@ from engine.errors import InvalidParameter, NotFound
 from engine.models.containers import CreateRequest, CreateResponse, InspectResponse, Summary
 from supervisors import Request
 
-CONDITIONS = ("", "not-running", "next-exit", "removed")
+
+async def _known(result: ExitResult) -> ExitResult:
+    return result
+
+
+async def _removal(cell: Cell) -> ExitResult:
+    await cell.removed.wait()
+    return cell.last_exit
 
 
 class Containers:
@@ -68,19 +76,19 @@ class Containers:
             if cell.record.image_id == image_id
         ]
 
-    async def wait(self, reference: str, condition: str) -> ExitResult:
-        """Row 64. InvalidParameter for an unknown condition."""
+    def wait(self, reference: str, condition: str) -> Callable[[], Awaitable[ExitResult]]:
+        """Row 64: from now on, wait for the condition. NotFound, InvalidParameter at once."""
         cell = self._room.registry.resolve(reference)
-        match condition:
-            case "" | "not-running":
-                return await cell.not_running()
-            case "next-exit":
-                return await cell.next_exit()
-            case "removed":
-                await cell.removed.wait()
-                return cell.last_exit
-            case _:
-                raise InvalidParameter(f"invalid condition: {condition!r}")
+        seen = cell.exits
+        if condition in ("", "not-running"):
+            if cell.running:
+                return partial(cell.exit_after, seen)
+            return partial(_known, cell.last_exit)
+        if condition == "next-exit":
+            return partial(cell.exit_after, seen)
+        if condition == "removed":
+            return partial(_removal, cell)
+        raise InvalidParameter(f"invalid condition: {condition!r}")
 
     def logs(self, reference: str, selection: Selection) -> LogStream:
         """The container's log as `docker logs` wants it; a follower ends with the run."""
@@ -130,11 +138,11 @@ class Containers:
     async def resize(self, reference: str, height: int, width: int) -> None:
         await self._ask(reference, Resize(height, width))
 
-    async def attach(self, reference: str, attachment: Attachment) -> None:
-        """Serve one attached client until the output ends, it leaves, or it detaches."""
+    def session(self, reference: str, wanted: Wanted) -> Session:
+        """A client's attachment, prepared: NotFound and Conflict come now, output is kept from now on."""
         cell = self._room.registry.resolve(reference)
         rules.check_attach(cell.record)
-        await attach_to(cell, self._room.outside, attachment)
+        return Session(cell, self._room.outside, wanted, self.logs)
 
     async def _ask(self, reference: str, message: Request[None]) -> None:
         cell = self._room.registry.resolve(reference)

@@ -56,8 +56,8 @@ async def _kill_and_wait(cell: Cell, outside: Outside, exits: int) -> None:
 
 
 async def _exit_after(cell: Cell, exits: int) -> None:
-    if cell.exits == exits and cell.running:
-        await cell.next_exit()
+    if cell.running:
+        await cell.exit_after(exits)
 
 
 async def send(cell: Cell, outside: Outside, signal: int, *, stopping: bool) -> None:

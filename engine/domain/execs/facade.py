@@ -9,6 +9,7 @@ from engine.domain.containers.service import Nursery
 from engine.domain.events.facade import Batch
 from engine.domain.execs.messages import Compare, ExecExited, StartExec
 from engine.domain.execs.records import Exec
+from engine.domain.execs.session import ExecSession
 from engine.domain.execs.store import ExecStore
 from engine.domain.names import ids
 from engine.domain.streams.session import ProcessStreams
@@ -52,22 +53,24 @@ class Execs:
         )
         return ProcessStreams(directory, close_stdin)
 
-    def get(self, reference: str) -> Exec:
-        """For attaching to its streams. NotFound also when its container is gone."""
-        exec = self._store.resolve(reference)
-        self._room.registry.resolve(exec.container_id)
-        return exec
-
-    def claim(self, exec: Exec) -> None:
-        """Say that it is about to be started; it can be only once."""
+    def session(self, reference: str, *, detach: bool) -> ExecSession:
+        """Claim the exec for its one start. NotFound, Conflict; the output is kept from now on."""
+        exec = self._get(reference)
         if exec.exit_code is not None:
             raise Conflict(f"Error: Exec command {exec.id} has already run")
         if exec.started:
             raise Conflict(f"Error: Exec command {exec.id} is already running")
         rules.check_exec(self._room.registry.resolve(exec.container_id).record)
         exec.started = True
+        return ExecSession(exec, self._start, detach=detach)
 
-    async def start(self, exec: Exec) -> None:
+    def _get(self, reference: str) -> Exec:
+        """NotFound also when its container is gone."""
+        exec = self._store.resolve(reference)
+        self._room.registry.resolve(exec.container_id)
+        return exec
+
+    async def _start(self, exec: Exec) -> None:
         cell = self._room.registry.resolve(exec.container_id)
         await self._nursery.supervise(cell)
         await self._store.mailbox.ask(StartExec(exec.id))
@@ -79,7 +82,7 @@ class Execs:
         await self._room.outside.runtime.tasks.resize_pty(exec.container_id, exec.id, width, height)
 
     def inspect(self, reference: str) -> ExecInspect:
-        exec = self.get(reference)
+        exec = self._get(reference)
         config = exec.config
         argv = config.cmd or [""]
         return ExecInspect(

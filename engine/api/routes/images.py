@@ -1,0 +1,106 @@
+"""Images: list, inspect, tag, delete, load, save, import; registries come with a clear refusal."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from quart import Response
+from quart_trio import QuartTrio
+
+from engine.api.app import api_version
+from engine.api.bodies import body_stream
+from engine.api.queries import query_bool, query_filters, query_list, query_text
+from engine.api.responses import empty_response, encode, json_response, stream_response
+from engine.api.routes.rooms import Rooms
+from engine.api.versions import down
+from engine.domain.images.facade import ImageUser
+from engine.errors import EngineError, NotImplementedHere
+
+NO_REGISTRY = "this engine does not pull from registries yet: load or import the image"
+
+
+def register(app: QuartTrio, rooms: Rooms) -> None:
+    images = rooms.images
+
+    def users(image_id: str) -> list[ImageUser]:
+        return [ImageUser(id_, running) for id_, running in rooms.containers.users_of_image(image_id)]
+
+    @app.get("/images/json")
+    async def image_list() -> Response:
+        found = images.list(
+            all=query_bool("all"),
+            filters=query_filters(),
+            digests=query_bool("digests"),
+            shared_size=query_bool("shared-size"),
+        )
+        return json_response(down("image-summary", found, api_version()))
+
+    @app.get("/images/<path:name>/json")
+    async def image_inspect(name: str) -> Response:
+        return json_response(down("image", images.inspect(name), api_version()))
+
+    @app.get("/images/<path:name>/history")
+    async def image_history(name: str) -> Response:
+        return json_response(images.history(name))
+
+    @app.post("/images/<path:name>/tag")
+    async def image_tag(name: str) -> Response:
+        await images.tag(name, query_text("repo"), query_text("tag"))
+        return empty_response(201)
+
+    @app.delete("/images/<path:name>")
+    async def image_delete(name: str) -> Response:
+        removed = await images.remove(
+            name, force=query_bool("force"), noprune=query_bool("noprune"), users=users
+        )
+        return json_response(removed)
+
+    @app.post("/images/prune")
+    async def image_prune() -> Response:
+        return json_response(await images.prune(query_filters(), users=users))
+
+    @app.post("/images/load")
+    async def image_load() -> Response:
+        messages = images.load(body_stream(), quiet=query_bool("quiet"))
+        return stream_response(progress(messages), headers_first=False)
+
+    @app.post("/images/create")
+    async def image_create() -> Response:
+        if not query_text("fromSrc"):
+            raise NotImplementedHere(NO_REGISTRY)
+        if query_text("fromSrc") != "-":
+            raise NotImplementedHere("importing from a URL is not supported yet: send the archive")
+        messages = images.import_(
+            body_stream(),
+            repo=query_text("repo"),
+            tag=query_text("tag"),
+            message=query_text("message"),
+            changes=query_list("changes"),
+            platform=query_text("platform"),
+        )
+        return stream_response(progress(messages), headers_first=False)
+
+    @app.get("/images/get")
+    async def images_get() -> Response:
+        names = [each for name in query_list("names") for each in name.split(",")]
+        return stream_response(images.save(names), "application/x-tar", headers_first=False)
+
+    @app.get("/images/<path:name>/get")
+    async def image_get(name: str) -> Response:
+        return stream_response(images.save([name]), "application/x-tar", headers_first=False)
+
+
+async def progress(messages: AsyncGenerator[Mapping[str, Any], None]) -> AsyncIterator[bytes]:
+    """One JSON object a line; an error after the first line becomes the last line."""
+    begun = False
+    async with aclosing(messages) as source:
+        try:
+            async for message in source:
+                begun = True
+                yield encode(message)
+        except EngineError as error:
+            if not begun:
+                raise
+            yield encode({"errorDetail": {"message": str(error)}, "error": str(error)})

@@ -1,0 +1,20 @@
+"""What the routes may ask: the facades of the rooms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.domain.containers.facade import Containers
+from engine.domain.events.facade import Events
+from engine.domain.execs.facade import Execs
+from engine.domain.images.facade import Images
+from engine.domain.system.facade import System
+
+
+@dataclass(frozen=True)
+class Rooms:
+    containers: Containers
+    execs: Execs
+    images: Images
+    events: Events
+    system: System

@@ -1,0 +1,65 @@
+"""The Engine API's operations that are not served: each one refuses by its name, so that no client hangs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from quart import Response
+from quart_trio import QuartTrio
+
+from engine.errors import NotImplementedHere, Unavailable
+
+NOT_A_MANAGER = (
+    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" '
+    "to connect this node to swarm and try again."
+)
+
+SWARM = """
+GET /swarm; POST /swarm/init; POST /swarm/join; POST /swarm/leave; POST /swarm/update; GET /swarm/unlockkey;
+POST /swarm/unlock; GET /nodes; GET /nodes/<name>; DELETE /nodes/<name>; POST /nodes/<name>/update;
+GET /services; POST /services/create; GET /services/<name>; DELETE /services/<name>;
+POST /services/<name>/update; GET /services/<name>/logs; GET /tasks; GET /tasks/<name>; GET /tasks/<name>/logs;
+GET /secrets; POST /secrets/create; GET /secrets/<name>; DELETE /secrets/<name>; POST /secrets/<name>/update;
+GET /configs; POST /configs/create; GET /configs/<name>; DELETE /configs/<name>; POST /configs/<name>/update
+"""
+
+LATER = """
+GET /containers/<name>/top; GET /containers/<name>/changes; GET /containers/<name>/export;
+GET /containers/<name>/stats; POST /containers/<name>/update; POST /containers/<name>/rename;
+POST /containers/<name>/pause; POST /containers/<name>/unpause; HEAD /containers/<name>/archive;
+GET /containers/<name>/archive; PUT /containers/<name>/archive; POST /containers/prune;
+GET /containers/<name>/checkpoints; POST /containers/<name>/checkpoints;
+POST /build; POST /build/prune; POST /build/cancel; POST /images/<path:name>/push; GET /images/search; POST /commit;
+GET /system/df; GET /volumes; POST /volumes/create; GET /volumes/<name>; PUT /volumes/<name>;
+DELETE /volumes/<name>; POST /volumes/prune; GET /networks; GET /networks/<name>; DELETE /networks/<name>;
+POST /networks/create; POST /networks/<name>/connect; POST /networks/<name>/disconnect; POST /networks/prune;
+GET /plugins; GET /plugins/privileges; POST /plugins/pull; GET /plugins/<path:name>/json;
+DELETE /plugins/<path:name>; POST /plugins/<path:name>/enable; POST /plugins/<path:name>/disable;
+POST /plugins/<path:name>/upgrade; POST /plugins/create; POST /plugins/<path:name>/push;
+POST /plugins/<path:name>/set; GET /distribution/<path:name>/json; POST /session; POST /grpc
+"""
+
+
+def operations(table: str) -> list[tuple[str, str]]:
+    """(method, rule) of each entry."""
+    entries = [entry.split() for entry in table.split(";")]
+    return [(method, rule) for method, rule in entries]
+
+
+def register(app: QuartTrio) -> None:
+    for method, rule in operations(SWARM):
+        _refuse(app, method, rule, Unavailable(NOT_A_MANAGER))
+    for method, rule in operations(LATER):
+        text = f"{method} {rule.replace('path:', '').replace('<', '{').replace('>', '}')} is not implemented by this engine yet"
+        _refuse(app, method, rule, NotImplementedHere(text))
+
+
+def _refuse(app: QuartTrio, method: str, rule: str, error: Exception) -> None:
+    app.add_url_rule(rule, f"refuse {method} {rule}", _refusal(error), methods=[method])
+
+
+def _refusal(error: Exception) -> Callable[..., Awaitable[Response]]:
+    async def refuse(name: str = "") -> Response:  # noqa: ARG001  the rule's variable
+        raise error
+
+    return refuse

@@ -1,0 +1,63 @@
+"""A client that starts an exec and stays with its streams."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from engine.domain.execs.records import Exec
+from engine.domain.streams.detach import parse_detach_keys
+from engine.domain.streams.pump import Attachment, ClientStream, attach
+from engine.errors import EngineError
+
+
+class ExecSession:
+    """Subscribed when it is made; a detached one has no streams."""
+
+    def __init__(self, exec: Exec, start: Callable[[Exec], Awaitable[None]], *, detach: bool) -> None:
+        self._exec = exec
+        self._start = start
+        config = exec.config
+        self.tty = config.tty
+        self._keys = parse_detach_keys(config.detach_keys, kind="escape")
+        hears = not detach and (config.attach_stdout or config.attach_stderr)
+        self._output = (
+            exec.streams.fanout.subscribe(
+                stdout=config.attach_stdout or config.tty, stderr=config.attach_stderr
+            )
+            if hears
+            else None
+        )
+        self._stdin = exec.streams.stdin if config.attach_stdin and not detach else None
+
+    def close(self) -> None:
+        if self._output is not None:
+            self._output.close()
+
+    async def start(self) -> None:
+        await self._start(self._exec)
+
+    async def run(self, client: ClientStream) -> None:
+        """Start the process and serve the client; raises why it did not start."""
+        failed: list[EngineError] = []
+
+        async def begin() -> None:
+            try:
+                await self.start()
+            except EngineError as error:
+                failed.append(error)
+                nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(begin)
+            attachment = Attachment(
+                output=self._output,
+                stdin=self._stdin,
+                tty=self.tty,
+                detach_keys=self._keys,
+                stdin_once=True,
+            )
+            await attach(client, attachment)
+        if failed:
+            raise failed[0]
