@@ -109,7 +109,7 @@ class Pipe:
 
     async def text(self) -> str:
         """Everything up to the end of the last writer."""
-        parts = []
+        parts: list[bytes] = []
         with trio.fail_after(15):
             await trio.lowlevel.wait_readable(self._fd)
             while True:

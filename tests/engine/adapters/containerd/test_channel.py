@@ -154,7 +154,9 @@ async def test_reset_after_a_good_answer_leaves_the_answer_readable(
     stream = await calls.open(content_grpc.ContentStub(calls.channel).Write)
     await stream.send_message(content_pb2.WriteContentRequest(ref="r"))
     await trio.testing.wait_all_tasks_blocked()
-    assert (await stream.recv_message()).offset == 5
+    reply = await stream.recv_message()
+    assert reply is not None
+    assert reply.offset == 5
     stream.abandon()
 
 
@@ -202,7 +204,9 @@ async def test_idle_message_stream_ends_with_deadline_exceeded(
     assert await messages.receive() is None
 
 
-async def test_channel_that_is_shut_down_fails_its_calls(server: FakeServer) -> None:
+async def test_stopped_channel_fails_its_calls_and_may_run_again(
+    server: FakeServer, nursery: trio.Nursery
+) -> None:
     server.answer = lambda connection, stream_id: None
     channel = Channel(server.path)
 
@@ -210,9 +214,24 @@ async def test_channel_that_is_shut_down_fails_its_calls(server: FakeServer) -> 
         with pytest.raises(Unavailable):
             await version(Calls(channel, "n"), timeout=None)
 
-    async with trio.open_nursery() as callers, trio.open_nursery() as nursery:
-        await nursery.start(channel.run)
+    await nursery.start(channel.run)
+    async with trio.open_nursery() as callers:
         callers.start_soon(call)
         await server.request_seen.wait()
-        nursery.cancel_scope.cancel()
+        await channel.stop()
     assert channel.state == "disconnected"
+    server.answer = lambda connection, stream_id: connection.answer(stream_id, VERSION)
+    await nursery.start(channel.run)
+    assert (await version(Calls(channel, "n"))).version == "9"
+
+
+async def test_used_up_connection_is_replaced(server: FakeServer, calls: Calls) -> None:
+    server.answer = lambda connection, stream_id: connection.answer(stream_id, VERSION)
+    channel = calls.channel
+    protocol = await channel.__connect__()
+    protocol.h2.highest_outbound_stream_id = 2**31 - 1
+    with pytest.raises(Unavailable, match="used up"):
+        await version(calls)
+    with trio.fail_after(5):
+        await channel.next_connection(after=1)
+    assert (await version(calls)).version == "9"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import trio
 
 from engine.adapters.containerd import AlreadyExists
 from tests.engine.adapters.containerd.conftest import Rig
@@ -27,3 +28,23 @@ async def test_namespaces_are_made_listed_and_deleted(rig: Rig) -> None:
     assert await rig.client.in_namespace("other").containers.list() == []
     await namespaces.delete("other")
     assert "other" not in await namespaces.list()
+
+
+async def test_calls_cancelled_at_any_moment_leak_nothing(rig: Rig) -> None:
+    async def call(patience: float) -> None:
+        with trio.move_on_after(patience):
+            await rig.client.plugins()
+
+    async def events(patience: float) -> None:
+        with trio.move_on_after(patience):
+            async with rig.client.events() as stream:
+                async for _ in stream:
+                    pass
+
+    async with trio.open_nursery() as nursery:
+        for step in range(150):
+            nursery.start_soon(call, step / 5000)
+            nursery.start_soon(events, step / 5000)
+    assert rig.control.open_streams == 0
+    assert rig.control.generation == 1
+    assert await rig.client.plugins()

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 import trio
 
-from engine.adapters.containerd import Channel, Containerd, EmbeddedContainerd, identity
+from engine.adapters.containerd import (
+    Channel,
+    Containerd,
+    EmbeddedContainerd,
+    identity,
+    verify_external,
+)
 from engine.errors import SystemFailure
 
 pytestmark = pytest.mark.integration
@@ -64,6 +70,7 @@ class Told:
 async def test_containerd_is_started_and_ends_with_its_service(base: Path) -> None:
     async with running(embedded(base)) as service:
         assert await version(service)
+        verify_external(service.places.socket)
         assert (service.state, service.adopted) == ("running", False)
         pid = service.pid
         assert pid is not None
@@ -166,6 +173,8 @@ async def test_containerd_in_another_mount_namespace_is_refused(base: Path) -> N
             await version(service)
             with pytest.raises(SystemFailure, match="another mount namespace"):
                 await service.run()
+            with pytest.raises(SystemFailure, match="another mount namespace"):
+                verify_external(service.places.socket)
         finally:
             stranger.terminate()
 
