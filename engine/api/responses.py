@@ -1,0 +1,79 @@
+"""Responses: JSON as Go's encoder ends it, raw bytes, and streams flushed chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
+from quart import Response
+from quart.wrappers.response import DataBody, IterableBody
+from quart_trio.wrappers import TrioResponse
+
+_encoder = msgspec.json.Encoder()
+
+
+class StreamBody(IterableBody):
+    """A body that arrives piece by piece. With `headers_first` its start does not wait for it."""
+
+    def __init__(self, chunks: AsyncIterable[bytes], *, headers_first: bool) -> None:
+        self.iter: AsyncIterator[bytes] = aiter(chunks)
+        self.headers_first = headers_first
+
+
+def json_response(
+    obj: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Anything that msgspec encodes; the body ends in a newline, as Go's encoder writes it."""
+    return raw_response(_encoder.encode(obj) + b"\n", status, headers=headers)
+
+
+def raw_response(
+    body: bytes,
+    status: int = 200,
+    content_type: str = "application/json",
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Bytes that are ready."""
+    return _response(DataBody(body), status, content_type, headers, length=len(body))
+
+
+def empty_response(status: int = 204, headers: Mapping[str, str] | None = None) -> Response:
+    """A status without a body: 204, 304, or 201 of the few that write nothing."""
+    return _response(DataBody(b""), status, None, headers, length=None if status == 204 else 0)
+
+
+def stream_response(
+    chunks: AsyncIterable[bytes],
+    content_type: str = "application/json",
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    *,
+    headers_first: bool = True,
+) -> Response:
+    """Each chunk is flushed as it comes; a client that leaves cancels the generator.
+
+    `headers_first` sends the head before the first chunk is there (events, wait). Without it,
+    an error raised before the first chunk is still an ordinary answer (pull, build).
+    """
+    body = StreamBody(chunks, headers_first=headers_first)
+    return _response(body, status, content_type, headers, length=None)
+
+
+def _response(
+    body: Any,
+    status: int,
+    content_type: str | None,
+    headers: Mapping[str, str] | None,
+    *,
+    length: int | None,
+) -> Response:
+    response = TrioResponse(body, status)
+    del response.headers["Content-Type"]
+    if content_type is not None:
+        response.headers["Content-Type"] = content_type
+    if length is not None:
+        response.headers["Content-Length"] = str(length)
+    for name, value in (headers or {}).items():
+        response.headers[name] = value
+    return response

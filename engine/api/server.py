@@ -1,0 +1,94 @@
+"""The API server as a supervised service."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import trio
+from hypercorn.trio.worker_context import WorkerContext
+from quart_trio import QuartTrio
+
+from engine.api.connection import Connection
+from engine.api.listeners import Bound, Listener, bind_all
+from engine.api.wire import WireConfig
+
+log = logging.getLogger(__name__)
+
+# What short requests in flight get at the end.
+GRACE_SECONDS = 1.0
+
+
+class Server:
+    """Serves an application on its listeners; all are bound before any is served."""
+
+    def __init__(
+        self, app: QuartTrio, listeners: Sequence[Listener], *, grace: float = GRACE_SECONDS
+    ) -> None:
+        self._app = app
+        self._listeners = tuple(listeners)
+        self._grace = grace
+        self._config = WireConfig()
+        self._context = WorkerContext(None)
+        self._stopping = trio.Event()
+        self._connections: set[Connection] = set()
+        self.bound: list[Bound] = []
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until stop(); raises ListenError when an address cannot be had."""
+        self.bound = await bind_all(self._listeners)
+        try:
+            async with trio.open_nursery() as background:
+                self._app.nursery = background
+                await self._app.startup()
+                await self._serve(task_status)
+                await self._app.shutdown()
+        finally:
+            for each in self.bound:
+                each.close()
+
+    async def stop(self) -> None:
+        """Accept no more, let short requests end, cancel the rest."""
+        self._stopping.set()
+
+    async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
+        listeners = [each.listener() for each in self.bound]
+        async with trio.open_nursery() as handlers:
+            async with trio.open_nursery() as accepting:
+                await accepting.start(self._accept, listeners, handlers)
+                for each in self.bound:
+                    log.info("API listen on %s", each)
+                task_status.started()
+                await self._stopping.wait()
+                accepting.cancel_scope.cancel()
+            await self._context.terminated.set()
+            for connection in tuple(self._connections):
+                connection.cancel_stream()
+                if connection.idle:
+                    connection.end()
+            handlers.cancel_scope.deadline = trio.current_time() + self._grace
+
+    async def _accept(
+        self,
+        listeners: list[Any],
+        handlers: trio.Nursery,
+        task_status: trio.TaskStatus[Any],
+    ) -> None:
+        # trio itself waits and goes on when the process is out of file descriptors.
+        await trio.serve_listeners(
+            self._handle, listeners, handler_nursery=handlers, task_status=task_status
+        )
+
+    async def _handle(self, stream: Any) -> None:
+        connection = Connection(self._app, self._config, self._context, stream)
+        self._connections.add(connection)
+        try:
+            await connection.run()
+        finally:
+            self._connections.discard(connection)
