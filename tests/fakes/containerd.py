@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -261,7 +261,8 @@ class FakeDiff:
 
 
 class FakeLeases:
-    def __init__(self) -> None:
+    def __init__(self, collect: Callable[[], None]) -> None:
+        self.collect = collect
         self.leases: dict[str, Lease] = {}
 
     def hold(self, lease: str | None, kind: str, id: str) -> None:
@@ -279,6 +280,8 @@ class FakeLeases:
     async def delete(self, id: str, sync: bool = False) -> None:
         if self.leases.pop(id, None) is None:
             raise NotFound(f"lease {id}: not found")
+        if sync:
+            self.collect()
 
     async def list(self, *filters: str) -> list[Lease]:
         return matching(list(self.leases.values()), filters)
@@ -294,7 +297,7 @@ class FakeContainerd:
 
     def __init__(self, snapshotter: str = "overlayfs") -> None:
         self.snapshotter = snapshotter
-        self.leases = FakeLeases()
+        self.leases = FakeLeases(self.collect)
         self.content = FakeContent(self.leases)
         self.images = FakeImages()
         self.snapshots = FakeSnapshots(self.leases)

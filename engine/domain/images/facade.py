@@ -132,8 +132,14 @@ class Images:
         force: bool = False,
         noprune: bool = False,  # noqa: ARG002  an ancestor is an image of its own here
     ) -> Deletions:
-        """`users` tells which containers an image has. Raises NotFound, Conflict."""
-        return await self.mailbox.ask(Remove(name, force, users))
+        """`users` tells which containers an image has. Raises NotFound, Conflict.
+
+        What containerd no longer needs is collected when this returns.
+        """
+        items = await self.mailbox.ask(Remove(name, force, users))
+        if any(each.deleted for each in items):
+            await self._store.leases.collect()
+        return items
 
     async def prune(self, filters: Filters, *, users: Users) -> ImagePruneReport:
         """Remove what no container uses: nameless images, or all with `dangling=false`."""
@@ -151,6 +157,8 @@ class Images:
                 continue
             if latest is None or created(image) < latest:
                 items += await self._prune_one(image, users)
+        if items:
+            await self._store.leases.collect()
         freed = before - self.layers_size()
         await self._emit("image", "prune", "", {"reclaimed": str(freed)})
         return ImagePruneReport(images_deleted=items or None, space_reclaimed=freed)
@@ -159,7 +167,7 @@ class Images:
         items: Deletions = []
         for name in (*image.names, *image.digests) or (image.id,):
             try:
-                items += await self.remove(name, users=users)
+                items += await self.mailbox.ask(Remove(name, False, users))
             except (Conflict, NotFound):
                 continue  # in use by now, or gone with another of its names
         return items

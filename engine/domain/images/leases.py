@@ -29,7 +29,10 @@ class LeaseKeeper:
 
     @asynccontextmanager
     async def lease(self) -> AsyncIterator[str]:
-        """The lease's ID. At the end, what nothing else keeps is containerd's to collect."""
+        """The lease's ID. At the end, what nothing else keeps is containerd's to collect.
+
+        After a failure that is at once: what was taken in so far is garbage.
+        """
         id = f"trimaran-ingest-{secrets.token_hex(16)}"
         self._live.add(id)
         try:
@@ -37,10 +40,22 @@ class LeaseKeeper:
                 id, {ENGINE: self._engine_id, INGEST: "true"}, expire_s=_EXPIRY
             )
             yield id
-        finally:
-            self._live.discard(id)
-            with trio.move_on_after(_CLEAN_UP, shield=True):
-                await self._drop(id)
+        except BaseException:
+            await self._end(id, sync=True)
+            raise
+        else:
+            await self._end(id, sync=False)
+
+    async def collect(self) -> None:
+        """Have containerd collect garbage now; by itself it does so only after many changes."""
+        id = f"trimaran-collect-{secrets.token_hex(8)}"
+        await self._leases.create(id, {ENGINE: self._engine_id, INGEST: "true"}, expire_s=_EXPIRY)
+        await self._leases.delete(id, sync=True)
+
+    async def _end(self, id: str, *, sync: bool) -> None:
+        self._live.discard(id)
+        with trio.move_on_after(_CLEAN_UP, shield=True):
+            await self._drop(id, sync=sync)
 
     async def drop_left_over(self) -> None:
         """Delete the leases of an earlier life of this engine."""
@@ -48,7 +63,7 @@ class LeaseKeeper:
             if lease.id not in self._live:
                 await self._drop(lease.id)
 
-    async def _drop(self, id: str) -> None:
+    async def _drop(self, id: str, *, sync: bool = False) -> None:
         # If it cannot be deleted now: it expires by itself, and the next start looks for it.
         with suppress(EngineError):
-            await self._leases.delete(id)
+            await self._leases.delete(id, sync=sync)
