@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 
-from engine.adapters.netlink import conntrack, endpoint, links, namespace
+from engine.adapters.netlink import conntrack, endpoint, forwarding, links, namespace
 from engine.adapters.netlink.threads import in_own_thread, in_worker
 from engine.domain.networks.ports import BridgeSpec, HostView, PortForward, VethPlan
 
 
 class Netlink:
     """Links and namespaces of the network namespace that the daemon runs in."""
+
+    def __init__(self, exec_root: Path) -> None:
+        self._namespaces = exec_root / "netns"
+        self._memory = exec_root / "network" / "closed-links.json"
 
     async def survey(self, bridge: str) -> HostView:
         return await in_worker("survey the host's links", partial(links.survey, bridge))
@@ -23,8 +27,12 @@ class Netlink:
     async def remove_bridge(self, name: str, alias: str) -> None:
         await in_worker(f"remove bridge {name}", partial(links.remove_bridge, name, alias))
 
-    async def enable_forwarding(self) -> bool:
-        return await in_worker("switch IPv4 forwarding on", links.enable_forwarding)
+    async def enable_forwarding(self) -> tuple[str, ...]:
+        work = partial(forwarding.enable, self._memory)
+        return await in_worker("switch IPv4 forwarding on", work)
+
+    def namespace_path(self, sandbox_id: str) -> str:
+        return str(self._namespaces / sandbox_id[:12])
 
     async def create_namespace(self, path: str, veths: Sequence[VethPlan]) -> None:
         await in_own_thread("make an endpoint", partial(endpoint.create, path, veths))
@@ -36,18 +44,12 @@ class Netlink:
         # The veth goes with the namespace: deleting it by hand takes 29 ms.
         await in_worker("let go of a network namespace", partial(namespace.unbind, path))
 
-    async def namespaces(self, directory: str) -> tuple[str, ...]:
-        return await in_worker("list network namespaces", partial(_files, directory))
+    async def sweep_namespaces(self, keep: Collection[str]) -> frozenset[str]:
+        work = partial(namespace.sweep, self._namespaces, keep)
+        return await in_worker("let go of stale network namespaces", work)
 
     async def sweep(self, alias_prefix: str, keep: Collection[str]) -> tuple[str, ...]:
         return await in_worker("delete stale links", partial(links.sweep, alias_prefix, keep))
 
     async def forget_flows(self, forwards: Iterable[PortForward]) -> None:
         await in_worker("delete UDP flows", partial(conntrack.forget, tuple(forwards)))
-
-
-def _files(directory: str) -> tuple[str, ...]:
-    try:
-        return tuple(sorted(entry.path for entry in os.scandir(directory)))
-    except FileNotFoundError:
-        return ()

@@ -35,6 +35,7 @@ class Link:
     mtu: int
     mac: str
     up: bool
+    master: int
 
 
 def sysctl(name: str, value: str) -> bool:
@@ -63,6 +64,7 @@ def _link(message: ifinfmsg) -> Link:
         kind=(info.get_attr("IFLA_INFO_KIND") if info else "") or "",
         mtu=message.get_attr("IFLA_MTU") or 0,
         mac=message.get_attr("IFLA_ADDRESS") or "",
+        master=message.get_attr("IFLA_MASTER") or 0,
         up=bool(message["flags"] & wire.UP),
     )
 
@@ -111,8 +113,8 @@ def survey(bridge: str) -> HostView:
         routes=tuple(r.destination for r in table if r.destination.prefixlen and r.index != index),
         bridge_address=carried[0] if carried else None,
         bridge_alias=ours.alias if ours else None,
+        bridge_ports=sum(link.master == index for link in links),
         uplink_mtu=_uplink_mtu(links, table),
-        links=tuple(link.name for link in links if link.name not in ("lo", bridge)),
     )
 
 
@@ -228,7 +230,3 @@ def sweep(alias_prefix: str, keep: Collection[str]) -> tuple[str, ...]:
                 if error.code != errno.ENODEV:
                     raise
     return tuple(link.name for link in stale)
-
-
-def enable_forwarding() -> bool:
-    return sysctl("ipv4/ip_forward", "1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from engine.errors import Conflict, SystemFailure
@@ -14,6 +15,8 @@ _CLONE_NEWNET = 0x40000000
 _MS_BIND = 4096
 _MNT_DETACH = 2
 # The thread's own: /proc/self is the thread group's leader, which stays where it is.
+# The name under which dockerd shows the host's own namespace; there is no such file.
+HOST_KEY = "default"
 _OWN = "/proc/thread-self/ns/net"
 
 
@@ -67,3 +70,15 @@ def unbind(path: str) -> None:
     _libc.umount2(os.fsencode(path), _MNT_DETACH)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def sweep(directory: Path, keep: Collection[str]) -> frozenset[str]:
+    """Unbind everything in the directory but `keep`; which of those are still bound."""
+    live = set()
+    for entry in directory.iterdir() if directory.is_dir() else ():
+        # A file that is no mount is what a reboot left of one.
+        if str(entry) in keep and os.path.ismount(entry):
+            live.add(str(entry))
+        elif entry.name != HOST_KEY:
+            unbind(str(entry))
+    return frozenset(live)

@@ -44,8 +44,8 @@ class HostView:
     routes: tuple[IPv4Network, ...]
     bridge_address: IPv4Interface | None  # what the wanted bridge carries already
     bridge_alias: str | None  # None: there is no such link
+    bridge_ports: int
     uplink_mtu: int
-    links: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +104,13 @@ class Links(Protocol):
 
     async def remove_bridge(self, name: str, alias: str) -> None: ...
 
-    async def enable_forwarding(self) -> bool:
-        """Switch IPv4 forwarding on; True when it was off."""
+    async def enable_forwarding(self) -> tuple[str, ...]:
+        """Switch IPv4 forwarding on. The host's links between which nothing must be forwarded:
+        those that were there when it was we who did it, remembered until the next boot."""
+        ...
+
+    def namespace_path(self, sandbox_id: str) -> str:
+        """Where the namespace of a sandbox is bound."""
         ...
 
     async def create_namespace(self, path: str, veths: Sequence[VethPlan]) -> None: ...
@@ -114,7 +119,9 @@ class Links(Protocol):
 
     async def remove_namespace(self, path: str) -> None: ...
 
-    async def namespaces(self, directory: str) -> tuple[str, ...]: ...
+    async def sweep_namespaces(self, keep: Collection[str]) -> frozenset[str]:
+        """Let go of all namespaces but those; which of those are really there."""
+        ...
 
     async def sweep(self, alias_prefix: str, keep: Collection[str]) -> tuple[str, ...]:
         """Delete the veths whose alias starts so and whose name isn't kept; their names."""
