@@ -1,0 +1,1 @@
+"""Links, addresses, routes, network namespaces and conntrack entries, over netlink."""

@@ -1,0 +1,1 @@
+"""The firewall: one nftables table of our own, through libnftables."""

@@ -1,0 +1,79 @@
+"""What is loaded in the kernel, read from libnftables' JSON: pure functions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from typing import Any
+
+from engine.adapters.nft import ruleset
+from engine.domain.networks.ports import Drift, FirewallPlan, PortForward
+
+_PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
+
+
+@dataclass(slots=True)
+class Loaded:
+    """Our table as the kernel has it."""
+
+    mark: str = ""
+    rules: Counter[str] = field(default_factory=Counter)
+    chains: set[str] = field(default_factory=set)
+    forwards: set[PortForward] = field(default_factory=set)
+
+
+def read(objects: Iterable[dict[str, Any]]) -> Loaded:
+    loaded = Loaded()
+    for item in objects:
+        if chain := item.get("chain"):
+            loaded.chains.add(chain["name"])
+            if ruleset.is_mark(chain["name"]):
+                loaded.mark = chain["name"]
+        elif rule := item.get("rule"):
+            loaded.rules[rule["chain"]] += 1
+        elif (mapping := item.get("map")) and mapping["name"] in (ruleset.EXACT, ruleset.WILDCARD):
+            loaded.forwards.update(_forward(element) for element in mapping.get("elem", ()))
+    return loaded
+
+
+def _forward(element: Any) -> PortForward:
+    key, value = (_parts(part) for part in element)
+    proto, *host, port = key
+    address, container_port = value
+    return PortForward(
+        proto=_PROTOCOLS.get(proto, str(proto)),
+        host_ip=IPv4Address(host[0]) if host else None,
+        host_port=int(port),
+        container_ip=IPv4Address(address),
+        container_port=int(container_port),
+    )
+
+
+def _parts(part: Any) -> list[Any]:
+    while isinstance(part, dict) and "elem" in part:  # an element with a comment or time-out
+        part = part["elem"]["val"]
+    found: list[Any] = part["concat"]
+    return found
+
+
+def compare(loaded: Loaded | None, plan: FirewallPlan, foreign: tuple[str, ...]) -> Drift:
+    """How `loaded` (None: no table) falls short of the plan."""
+    if loaded is None:
+        return Drift(base="the table is gone", missing=plan.forwards, foreign=foreign)
+    wanted = ruleset.rule_counts(plan)
+    base = ""
+    if loaded.mark != ruleset.mark(plan):
+        base = "the rules are other ones"
+    for chain, count in wanted.items():
+        if chain not in loaded.chains:
+            base = base or f"chain {chain} is gone"
+        elif loaded.rules[chain] != count:
+            base = base or f"chain {chain} has {loaded.rules[chain]} rules instead of {count}"
+    return Drift(
+        base=base,
+        missing=plan.forwards - loaded.forwards,
+        surplus=frozenset(loaded.forwards) - plan.forwards,
+        foreign=foreign,
+    )

@@ -1,0 +1,1 @@
+"""The networks room: address pools, endpoints, published ports, and the views of `/networks`."""

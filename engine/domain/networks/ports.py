@@ -1,0 +1,162 @@
+"""What the networks room needs from outside: links, namespaces, a firewall, a store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Protocol
+
+from engine.domain.networks.records import NetworkRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeSpec:
+    """A bridge as it should be. `address` is the gateway with its prefix."""
+
+    name: str
+    address: IPv4Interface
+    mac: str
+    mtu: int
+    alias: str
+    local_route: bool = True  # route_localnet: lets 127.0.0.1 reach published ports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VethPlan:
+    """One interface of a container: a veth pair, one end on a bridge, the other in the namespace."""
+
+    host_name: str
+    name: str
+    bridge: str
+    mac: str
+    address: IPv4Interface
+    gateway: IPv4Address | None
+    mtu: int
+    alias: str
+    isolated: bool = False  # icc=false: ports of the bridge that may not talk to each other
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostView:
+    """The facts of the host that the room decides on; taken once, at start."""
+
+    routes: tuple[IPv4Network, ...]
+    bridge_address: IPv4Interface | None  # what the wanted bridge carries already
+    bridge_alias: str | None  # None: there is no such link
+    bridge_ports: int
+    uplink_mtu: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeRules:
+    """What the firewall must know of one bridge network."""
+
+    bridge: str
+    subnet: IPv4Network
+    masquerade: bool = True
+    internal: bool = False
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PortForward:
+    """One published port. `host_ip` None is every address of the host."""
+
+    proto: str
+    host_ip: IPv4Address | None
+    host_port: int
+    container_ip: IPv4Address
+    container_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallPlan:
+    """All that our table must say.
+
+    `closed_links` are the host's links between which nothing is forwarded, because it was we
+    who switched forwarding on.
+    """
+
+    bridges: tuple[BridgeRules, ...] = ()
+    forwards: frozenset[PortForward] = frozenset()
+    closed_links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How what is loaded differs from what is wanted; empty when it doesn't."""
+
+    base: str = ""  # why the base rules must be loaded anew
+    missing: frozenset[PortForward] = frozenset()
+    surplus: frozenset[PortForward] = frozenset()
+    foreign: tuple[str, ...] = field(default=())  # foreign chains that would drop our traffic
+
+    def __bool__(self) -> bool:
+        return bool(self.base or self.missing or self.surplus or self.foreign)
+
+
+class Links(Protocol):
+    """Bridges, veth pairs and network namespaces. Every call ends by its own deadline."""
+
+    async def survey(self, bridge: str) -> HostView: ...
+
+    async def ensure_bridge(self, spec: BridgeSpec) -> None: ...
+
+    async def remove_bridge(self, name: str, alias: str) -> None: ...
+
+    async def enable_forwarding(self) -> tuple[str, ...]:
+        """Switch IPv4 forwarding on. The host's links between which nothing must be forwarded:
+        those that were there when it was we who did it, remembered until the next boot."""
+        ...
+
+    def namespace_path(self, sandbox_id: str) -> str:
+        """Where the namespace of a sandbox is bound."""
+        ...
+
+    async def create_namespace(self, path: str, veths: Sequence[VethPlan]) -> None: ...
+
+    async def attach(self, path: str, veth: VethPlan) -> None: ...
+
+    async def remove_namespace(self, path: str) -> None: ...
+
+    async def sweep_namespaces(self, keep: Collection[str]) -> frozenset[str]:
+        """Let go of all namespaces but those; which of those are really there."""
+        ...
+
+    async def sweep(self, alias_prefix: str, keep: Collection[str]) -> tuple[str, ...]:
+        """Delete the veths whose alias starts so and whose name isn't kept; their names."""
+        ...
+
+    async def forget_flows(self, forwards: Iterable[PortForward]) -> None:
+        """Delete conntrack entries of UDP forwards, which would bypass a changed map."""
+        ...
+
+
+class Firewall(Protocol):
+    """The rules of this engine, in transactions."""
+
+    async def load(self, plan: FirewallPlan) -> bool:
+        """Make what is loaded equal to the plan; True when something had to change."""
+        ...
+
+    async def change(
+        self, plan: FirewallPlan, *, add: Iterable[PortForward], remove: Iterable[PortForward]
+    ) -> None:
+        """One transaction; `plan` is what is wanted after it."""
+        ...
+
+    async def drift(self, plan: FirewallPlan) -> Drift: ...
+
+    async def remove(self) -> None: ...
+
+    def changes(self) -> AsyncIterator[None]:
+        """One item each time that anybody changed the ruleset of this network namespace."""
+        ...
+
+
+class Store(Protocol):
+    """Durable network records."""
+
+    async def load(self) -> list[NetworkRecord]: ...
+
+    async def save(self, record: NetworkRecord) -> None: ...

@@ -1,0 +1,165 @@
+"""Published ports: taken on the host, diverted by the firewall, given back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address
+
+import trio
+
+from engine.domain.networks.bindings import PortRequest
+from engine.domain.networks.book import Attachment, Book
+from engine.domain.networks.hostports import ANY, HostPorts
+from engine.domain.networks.ports import Drift, Firewall, Links, PortForward
+from engine.domain.networks.records import Endpoint, PublishedPort
+from engine.domain.networks.settings import NetworkSettings
+from engine.errors import Conflict, EngineError, NotImplementedHere
+
+log = logging.getLogger(__name__)
+
+
+class Publishing:
+    """The ports of all containers, and the one writer of the firewall."""
+
+    def __init__(
+        self,
+        settings: NetworkSettings,
+        book: Book,
+        links: Links,
+        firewall: Firewall,
+        host_ports: HostPorts,
+    ) -> None:
+        self._settings = settings
+        self._book = book
+        self._links = links
+        self._firewall = firewall
+        self._host_ports = host_ports
+        # One transaction at a time, each with the plan that is wanted after it.
+        self._turn = trio.Lock()
+
+    async def publish(
+        self, container_id: str, requests: Sequence[PortRequest]
+    ) -> list[PublishedPort]:
+        attachment = self._book.attachment(container_id)
+        endpoint = next((e for e in attachment.sandbox.endpoints if e.ip), None)
+        if endpoint is None or not requests:
+            return []  # host, none, container: publish nothing
+        if attachment.published:
+            raise Conflict(f"container {container_id} has published its ports already")
+        try:
+            await self._publish(attachment, endpoint, requests)
+        except EngineError as error:
+            raise type(error)(
+                "driver failed programming external connectivity on endpoint "
+                f"{attachment.name} ({endpoint.endpoint_id}): {error}"
+            ) from error
+        return attachment.published
+
+    async def unpublish(self, container_id: str) -> None:
+        attachment = self._book.attachments.get(container_id)
+        if attachment is not None and attachment.published:
+            await self._withdraw(attachment)
+
+    def adopt(self, attachment: Attachment, ports: Iterable[PublishedPort]) -> None:
+        """Take up the ports of a container that outlived the daemon; the firewall has them."""
+        endpoint = next((e for e in attachment.sandbox.endpoints if e.ip), None)
+        if endpoint is None:
+            return
+        attachment.published = list(ports)
+        attachment.forwards = _forwards(endpoint, attachment.published)
+        for port in attachment.published:
+            refusal = self._host_ports.adopt(port.proto, port.host_ip, port.host_port)
+            if refusal is not None and port.host_ip != "::":
+                log.warning("port of container %s: %s", attachment.name, refusal)
+
+    async def load(self) -> bool:
+        """Make the firewall what the book says; True when it was not."""
+        if not self._settings.iptables:
+            return False
+        async with self._turn:
+            return await self._firewall.load(self._book.firewall_plan())
+
+    async def repair(self) -> Drift:
+        """What was found amiss; it is right again when this returns."""
+        if not self._settings.iptables:
+            return Drift()
+        async with self._turn:
+            plan = self._book.firewall_plan()
+            drift = await self._firewall.drift(plan)
+            if drift:
+                await self._firewall.load(plan)
+        return drift
+
+    async def _publish(
+        self, attachment: Attachment, endpoint: Endpoint, requests: Sequence[PortRequest]
+    ) -> None:
+        taken: list[PublishedPort] = []
+        try:
+            for request in requests:
+                taken += self._take(request)
+            attachment.published = taken
+            attachment.forwards = _forwards(endpoint, taken)
+            await self._change(add=attachment.forwards, remove=())
+        except BaseException:
+            attachment.published, attachment.forwards = [], frozenset()
+            self._give_back(taken)
+            raise
+
+    async def _withdraw(self, attachment: Attachment) -> None:
+        forwards, ports = attachment.forwards, attachment.published
+        attachment.published, attachment.forwards = [], frozenset()
+        try:
+            await self._change(add=(), remove=forwards)
+        finally:
+            # Last: whoever gets the port must not have it diverted.
+            self._give_back(ports)
+
+    async def _change(self, *, add: Iterable[PortForward], remove: Iterable[PortForward]) -> None:
+        add, remove = tuple(add), tuple(remove)
+        if self._settings.iptables and (add or remove):
+            async with self._turn:
+                await self._firewall.change(self._book.firewall_plan(), add=add, remove=remove)
+        if any(forward.proto == "udp" for forward in (*add, *remove)):
+            await self._links.forget_flows((*add, *remove))
+
+    def _take(self, request: PortRequest) -> list[PublishedPort]:
+        host_ips = self._host_ips(request.host_ip)
+        proto = request.port.proto
+        port = self._host_ports.take(proto, host_ips, request.first, request.last)
+        return [
+            PublishedPort(
+                container_port=request.port.number, proto=proto, host_ip=host_ip, host_port=port
+            )
+            for host_ip in host_ips
+        ]
+
+    def _host_ips(self, wanted: str) -> tuple[str, ...]:
+        """No host IP is every address of both families, as dockerd shows it."""
+        host_ip = wanted or self._settings.default_ip
+        if not wanted and host_ip in ("", "0.0.0.0"):
+            return ANY
+        if ":" in host_ip:
+            raise NotImplementedHere(
+                f"cannot publish on {host_ip}: the network has no IPv6 addresses"
+            )
+        return (host_ip,)
+
+    def _give_back(self, ports: Iterable[PublishedPort]) -> None:
+        for port in ports:
+            self._host_ports.free(port.proto, port.host_ip, port.host_port)
+
+
+def _forwards(endpoint: Endpoint, ports: Iterable[PublishedPort]) -> frozenset[PortForward]:
+    """What the firewall diverts: IPv4 only, the container having no other address."""
+    return frozenset(
+        PortForward(
+            proto=port.proto,
+            host_ip=None if port.host_ip == "0.0.0.0" else IPv4Address(port.host_ip),
+            host_port=port.host_port,
+            container_ip=IPv4Address(endpoint.ip),
+            container_port=port.container_port,
+        )
+        for port in ports
+        if ":" not in port.host_ip
+    )

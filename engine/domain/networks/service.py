@@ -1,0 +1,146 @@
+"""The networks service: sets the host up, answers its mail, keeps the firewall whole.
+
+Each letter is handled in a task of its own, so no container waits for another's namespace;
+what must be atomic doesn't await (the book) or takes turns (the firewall).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from engine.domain.networks.book import Book
+from engine.domain.networks.hostports import Bind, HostPorts, bind_socket, dynamic_range
+from engine.domain.networks.messages import (
+    Message,
+    Prepare,
+    Publish,
+    Release,
+    Repair,
+    Restore,
+    Unpublish,
+)
+from engine.domain.networks.ports import Drift, Firewall, Links, Store
+from engine.domain.networks.publishing import Publishing
+from engine.domain.networks.sandboxes import Sandboxes
+from engine.domain.networks.settings import NetworkSettings
+from engine.domain.networks.startup import Startup
+from engine.errors import EngineError, Unavailable
+from supervisors import Inbox, Letter, Mailbox
+
+log = logging.getLogger(__name__)
+
+Announce = Callable[[str, dict[str, str]], None]
+# A reload of foreign rules is many transactions; look once they are over.
+QUIET = 0.3
+# Notifications can be lost; a look costs two milliseconds in a thread.
+INTERVAL = 60.0
+
+
+class NetworksService:
+    """One incarnation. The book and the host's ports belong to the room and outlive it."""
+
+    def __init__(
+        self,
+        settings: NetworkSettings,
+        book: Book,
+        mailbox: Mailbox[Message],
+        *,
+        links: Links,
+        firewall: Firewall,
+        store: Store,
+        host_ports: HostPorts,
+        announce: Announce | None = None,
+    ) -> None:
+        self._settings = settings
+        self._book = book
+        self._mailbox = mailbox
+        self._firewall = firewall
+        self._announce = announce
+        self._inbox: Inbox[Message] | None = None
+        self.publishing = Publishing(settings, book, links, firewall, host_ports)
+        self._sandboxes = Sandboxes(settings, book, links)
+        self._startup = Startup(settings, book, links, store, self.publishing)
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        with self._mailbox.open() as self._inbox:
+            if self._book.restored:
+                await self.publishing.load()  # a later incarnation: the book has it all
+            else:
+                await self._startup.set_up()
+            async with trio.open_nursery() as watchers:
+                if self._settings.iptables:
+                    watchers.start_soon(self._watch)
+                    watchers.start_soon(self._look_now_and_then)
+                task_status.started()
+                async with trio.open_nursery() as handlers:
+                    async for letter in self._inbox:
+                        handlers.start_soon(self._handle, letter)
+                watchers.cancel_scope.cancel()
+
+    async def stop(self) -> None:
+        """Take no more mail; what was taken is finished."""
+        if self._inbox is not None:
+            self._inbox.close()
+
+    async def _handle(self, letter: Letter[Message]) -> None:
+        with letter.handling():
+            letter.reply(await self._answer(letter.message))
+
+    def _answer(self, message: Message) -> Awaitable[object]:
+        if not self._book.restored and not isinstance(message, Restore):
+            raise Unavailable("the networks are still being restored")
+        match message:
+            case Prepare(container_id, plan):
+                return self._sandboxes.prepare(container_id, plan)
+            case Publish(container_id, ports):
+                return self.publishing.publish(container_id, ports)
+            case Unpublish(container_id):
+                return self.publishing.unpublish(container_id)
+            case Release(container_id):
+                return self._release(container_id)
+            case Restore(saved):
+                return self._startup.restore(saved)
+            case Repair():
+                return self._repair()
+
+    async def _release(self, container_id: str) -> None:
+        try:
+            await self.publishing.unpublish(container_id)
+        finally:
+            await self._sandboxes.release(container_id)
+
+    async def _watch(self) -> None:
+        """Somebody flushed or reloaded the host's rules: ours are back within a second."""
+        async for _ in self._firewall.changes():
+            await trio.sleep(QUIET)
+            await self._look()
+
+    async def _look_now_and_then(self) -> None:
+        while True:
+            await trio.sleep(INTERVAL)
+            await self._look()
+
+    async def _look(self) -> None:
+        if not self._book.restored:
+            return
+        try:
+            await self._repair()
+        except EngineError as error:
+            log.warning("the firewall could not be repaired: %s", error)
+
+    async def _repair(self) -> Drift:
+        drift = await self.publishing.repair()
+        if drift:
+            reason = drift.base or ", ".join(drift.foreign) or "published ports differed"
+            log.warning("the firewall was changed by others and repaired: %s", reason)
+            if self._announce is not None:
+                self._announce("firewall-repaired", {"reason": reason})
+        return drift
+
+
+def held_ports(bind: Bind = bind_socket) -> HostPorts:
+    """The host's ports as the daemon holds them."""
+    return HostPorts(bind, dynamic_range())

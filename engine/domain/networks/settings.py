@@ -1,0 +1,37 @@
+"""What the daemon's configuration says about networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv4Network
+
+from engine.domain.networks.pools import DEFAULT_POOLS, Pool
+
+DEFAULT_BRIDGE = "trimaran0"
+NO_BRIDGE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSettings:
+    """`bridge` "none" means no default bridge; `mtu` 0 follows the uplink.
+
+    There is no `userland_proxy`: the firewall alone reaches every published port.
+    """
+
+    engine_id: str
+    bridge: str = DEFAULT_BRIDGE
+    bip: IPv4Interface | None = None
+    fixed_cidr: IPv4Network | None = None
+    mtu: int = 0
+    pools: Sequence[Pool] = DEFAULT_POOLS
+    iptables: bool = True
+    ip_forward: bool = True
+    ip_masq: bool = True
+    icc: bool = True
+    default_ip: str = "0.0.0.0"
+
+    @property
+    def alias(self) -> str:
+        """What every link of ours carries; nothing without it is touched."""
+        return f"trimaran:{self.engine_id}"
