@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from engine.domain.containers.records import Container
-from engine.domain.containers.sandbox import Sandbox
+from engine.domain.containers.sandbox import Place
 
 HOST_RESOLV_CONF = Path("/etc/resolv.conf")
 SYSTEMD_RESOLV_CONF = Path("/run/systemd/resolve/resolv.conf")
@@ -27,26 +27,22 @@ def make_directory(directory: Path) -> None:
     directory.mkdir(mode=0o710, parents=True, exist_ok=True)
 
 
-def write(directory: Path, container: Container, sandbox: Sandbox, resolv_conf: str) -> None:
+def write(directory: Path, container: Container, place: Place, resolv_conf: str) -> None:
     """Blocks; for a worker thread. Rewrites what is there: a new start has new addresses."""
     make_directory(directory)
     host_network = container.host.network_mode == "host"
-    hosts = _read(Path("/etc/hosts")) if host_network else render_hosts(container, sandbox)
-    extra = extra_hosts(container.host.extra_hosts or (), sandbox.host_gateway)
+    hosts = _read(Path("/etc/hosts")) if host_network else render_hosts(container, place)
+    extra = extra_hosts(container.host.extra_hosts or (), place.host_gateway)
     (directory / "hosts").write_text(hosts + extra)
     (directory / "hostname").write_text(container.config.hostname + "\n")
     (directory / "resolv.conf").write_text(resolv_conf)
 
 
-def render_hosts(container: Container, sandbox: Sandbox) -> str:
+def render_hosts(container: Container, place: Place) -> str:
     hostname, domain = container.config.hostname, container.config.domainname
     names = f"{hostname}.{domain} {hostname}" if domain else hostname
-    rows = [*LOOPBACK_HOSTS, *sandbox.hosts]
-    rows += [
-        (endpoint.ip_address, names)
-        for endpoint in sandbox.state.endpoints.values()
-        if endpoint.ip_address
-    ]
+    rows = list(LOOPBACK_HOSTS)
+    rows += [(endpoint.ip, names) for endpoint in place.sandbox.endpoints if endpoint.ip]
     return "".join(f"{address}\t{name}\n" for address, name in rows)
 
 

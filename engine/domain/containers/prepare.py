@@ -14,10 +14,10 @@ import trio
 from engine.domain.containers import files, users
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.oci.build import build_spec, encode_spec
-from engine.domain.containers.oci.plan import HOST, NEW, Namespaces, SpecMount, SpecPlan, User
+from engine.domain.containers.oci.plan import HOST, NEW, Namespaces, SpecPlan, User
 from engine.domain.containers.outside import Outside
-from engine.domain.containers.records import Container, MountRecord, NetworkState
-from engine.domain.containers.sandbox import Sandbox
+from engine.domain.containers.records import Container
+from engine.domain.containers.sandbox import Place
 from engine.errors import Conflict, NotFound
 from engine.models.runtime import Mount, RuncOptions
 
@@ -31,24 +31,24 @@ class Prepared:
 
     rootfs: Sequence[Mount]
     plan: SpecPlan
-    network: NetworkState
-    options: RuncOptions | None = None
+    place: Place
+    options: RuncOptions
 
 
 async def prepare(cell: Cell, outside: Outside) -> Prepared:
     """Needs the slot. Raises what the parts raise; nothing is running yet."""
     record = cell.record
-    sandbox = await outside.sandboxes.prepare(record)
+    place = await outside.sandboxes.prepare(record)
     rootfs = await root_snapshot(record, outside)
     user = await resolve_user(record, rootfs, outside)
     directory = outside.directory(record.id)
     await trio.to_thread.run_sync(
-        files.write, directory, record, sandbox, resolv_conf(record, outside)
+        files.write, directory, record, place, resolv_conf(record, outside)
     )
-    plan = spec_plan(record, outside, sandbox, user)
+    plan = spec_plan(record, outside, place, user)
     cell.plan = plan
     await put_record(record, outside, encode_spec(build_spec(plan)))
-    return Prepared(rootfs, plan, sandbox.state, runc_options(record, outside))
+    return Prepared(rootfs, plan, place, runc_options(record, outside))
 
 
 def resolv_conf(record: Container, outside: Outside) -> str:
@@ -118,7 +118,7 @@ async def resolve_user(record: Container, rootfs: Sequence[Mount], outside: Outs
     return user
 
 
-def spec_plan(record: Container, outside: Outside, sandbox: Sandbox, user: User) -> SpecPlan:
+def spec_plan(record: Container, outside: Outside, place: Place, user: User) -> SpecPlan:
     settings, config, host = outside.settings, record.config, record.host
     directory = outside.directory(record.id)
     parent = host.cgroup_parent or settings.cgroup_parent
@@ -133,43 +133,26 @@ def spec_plan(record: Container, outside: Outside, sandbox: Sandbox, user: User)
         cgroups_path=f"{parent}/{record.id}",
         hostname=config.hostname,
         user=user,
-        mounts=tuple(spec_mount(mount) for mount in record.mounts),
+        mounts=tuple(mount.spec_mount() for mount in record.mounts),
         hosts_path=str(directory / "hosts"),
         hostname_path=str(directory / "hostname"),
         resolv_conf_path=str(directory / "resolv.conf"),
         namespaces=Namespaces(
-            network=sandbox.namespace,
+            network=place.namespace,
             uts=HOST if host.uts_mode == "host" else NEW,
             pid=HOST if host.pid_mode == "host" else NEW,
             ipc=HOST if host.ipc_mode == "host" else NEW,
             cgroup=HOST if host.cgroupns_mode == "host" else NEW,
         ),
-        cgroup_v2=settings.facts.cgroup_v2,
-        held_capabilities=settings.facts.capabilities,
+        cgroup_v2=settings.info.cgroup_v2,
+        held_capabilities=settings.info.capabilities,
         init_path=settings.init_path if (settings.init if host.init is None else host.init) else "",
         no_new_privileges=settings.no_new_privileges
         or "no-new-privileges" in (host.security_opt or ()),
         default_seccomp_profile=settings.seccomp_profile,
-        seccomp_supported=settings.facts.seccomp,
-        kernel=settings.facts.kernel,
-        architecture=settings.facts.architecture,
-    )
-
-
-def spec_mount(mount: MountRecord) -> SpecMount:
-    if mount.type == "tmpfs":
-        return SpecMount(
-            destination=mount.target,
-            type="tmpfs",
-            source="tmpfs",
-            read_only=not mount.read_write,
-            options=",".join(mount.options),
-        )
-    return SpecMount(
-        destination=mount.target,
-        source=mount.source,
-        read_only=not mount.read_write,
-        propagation=mount.propagation,
+        seccomp_supported=settings.info.seccomp,
+        kernel=settings.info.kernel,
+        architecture=settings.info.architecture,
     )
 
 
@@ -179,8 +162,10 @@ async def current_plan(cell: Cell, outside: Outside) -> SpecPlan:
         record = cell.record
         rootfs = await outside.runtime.snapshots.mounts(record.id)
         user = await resolve_user(record, rootfs, outside)
-        sandbox = await outside.sandboxes.prepare(record)
-        cell.plan = spec_plan(record, outside, sandbox, user)
+        sandbox = record.network.sandbox
+        assert sandbox is not None
+        place = Place(sandbox, sandbox.netns_path or HOST)
+        cell.plan = spec_plan(record, outside, place, user)
     return cell.plan
 
 
@@ -197,6 +182,7 @@ async def put_record(record: Container, outside: Outside, spec: bytes) -> None:
             record.id,
             labels=labels,
             runtime=RUNC_RUNTIME,
+            runtime_options=runc_options(record, outside),
             spec=spec,
             snapshotter=record.snapshotter,
             snapshot_key=record.id,
@@ -206,6 +192,7 @@ async def put_record(record: Container, outside: Outside, spec: bytes) -> None:
         await containers.update_spec(record.id, spec)
 
 
-def runc_options(record: Container, outside: Outside) -> RuncOptions | None:
+def runc_options(record: Container, outside: Outside) -> RuncOptions:
+    """A root of our own: the shim's default is shared by every containerd of the machine."""
     binary = outside.settings.runtimes.get(record.runtime, "")
-    return RuncOptions(binary_name=binary) if binary else None
+    return RuncOptions(binary_name=binary, root=str(outside.settings.exec_root / "runc"))

@@ -10,9 +10,11 @@ from enum import StrEnum
 
 import msgspec
 
+from engine.domain.containers.binds import MountSpec
 from engine.domain.events.facade import Document
+from engine.domain.networks.records import PublishedPort, Sandbox
 from engine.models.containers import ContainerConfig, HostConfig
-from engine.models.networks import EndpointSettings, PortBinding
+from engine.models.networks import EndpointSettings
 
 KIND = "container"
 VERSION = 1
@@ -31,20 +33,6 @@ class Status(StrEnum):
 
 
 ALIVE = frozenset({Status.RUNNING, Status.PAUSED})
-
-
-class MountRecord(msgspec.Struct, frozen=True):
-    """A mount as decided at create: `source` is a path on the host, `name` a volume's."""
-
-    type: str
-    source: str
-    target: str
-    name: str = ""
-    driver: str = ""
-    mode: str = ""
-    read_write: bool = True
-    propagation: str = ""
-    options: list[str] = []
 
 
 class Removal(msgspec.Struct, frozen=True):
@@ -75,11 +63,10 @@ class State(msgspec.Struct, frozen=True):
 
 
 class NetworkState(msgspec.Struct, frozen=True):
-    """What the network room gave: endpoints by network name, and the published ports."""
+    """What the network room gave for the present run."""
 
-    sandbox_key: str = ""
-    endpoints: dict[str, EndpointSettings] = {}
-    ports: dict[str, list[PortBinding] | None] = {}
+    sandbox: Sandbox | None = None
+    published: list[PublishedPort] = []
 
 
 class Container(msgspec.Struct, frozen=True):
@@ -96,7 +83,7 @@ class Container(msgspec.Struct, frozen=True):
     runtime: str
     snapshotter: str
     platform: str = "linux"
-    mounts: list[MountRecord] = []
+    mounts: list[MountSpec] = []
     endpoints: dict[str, EndpointSettings] = {}
     network: NetworkState = NetworkState()
     state: State = State()

@@ -1,32 +1,90 @@
-"""A container's place in the network: which namespace its processes get, for each network mode."""
+"""A container's place in the network: its namespace, its endpoints, its published ports."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import msgspec
 
-from engine.domain.containers.records import Container, NetworkState
-from engine.models.networks import PortBinding
+from engine.domain.containers.oci.plan import HOST
+from engine.domain.containers.records import Container
+from engine.domain.networks.facade import (
+    EndpointPlan,
+    EndpointWish,
+    Networks,
+    PublishedPort,
+    Sandbox,
+    SavedEndpoint,
+    parse_ports,
+)
+from engine.errors import Conflict
 
 
-class Sandbox(msgspec.Struct, frozen=True):
-    """`namespace` is a path, `host`, or "" for a fresh one with loopback alone."""
+class Place(msgspec.Struct, frozen=True):
+    """`namespace` is a path, or HOST; `host_gateway` is what --add-host's host-gateway stands for."""
 
+    sandbox: Sandbox
     namespace: str
-    state: NetworkState = NetworkState()
-    hosts: tuple[tuple[str, str], ...] = ()
     host_gateway: str = ""
 
 
-class Sandboxes(Protocol):
-    """Makes and takes away sandboxes; each call may be repeated."""
+class Sandboxes:
+    """Asks the networks room in this room's terms. Every call may be repeated."""
 
-    async def prepare(self, container: Container) -> Sandbox: ...
+    def __init__(self, networks: Networks) -> None:
+        self._networks = networks
 
-    async def publish(self, container: Container) -> dict[str, list[PortBinding] | None]:
-        """Open the published ports of a container about to start; what inspect shows of them."""
+    async def prepare(self, container: Container) -> Place:
+        plan = EndpointPlan(
+            container_name=container.name,
+            mode=container.host.network_mode,
+            mac=container.config.mac_address,
+            wishes={name: _wish(name, container) for name in container.endpoints},
+        )
+        try:
+            sandbox = await self._networks.prepare(container.id, plan)
+        except Conflict:
+            # An earlier try was interrupted after this step.
+            await self._networks.release(container.id)
+            sandbox = await self._networks.prepare(container.id, plan)
+        return Place(sandbox, sandbox.netns_path or HOST, self._gateway())
 
-    async def unpublish(self, container: Container) -> None: ...
+    def _gateway(self) -> str:
+        bridges = self._networks.list({"name": ["^bridge$"]})
+        config = bridges[0]["IPAM"]["Config"] if bridges else []
+        return str(config[0].get("Gateway", "")) if config else ""
 
-    async def release(self, container: Container) -> None: ...
+    async def publish(self, container: Container) -> list[PublishedPort]:
+        host = container.host
+        if host.network_mode == "host" or not (host.port_bindings or host.publish_all_ports):
+            return []
+        wanted = parse_ports(
+            container.config.exposed_ports, host.port_bindings or {}, publish_all=host.publish_all_ports
+        )
+        return await self._networks.publish(container.id, wanted)
+
+    async def unpublish(self, container: Container) -> None:
+        if container.host.port_bindings or container.host.publish_all_ports:
+            await self._networks.unpublish(container.id)
+
+    async def release(self, container: Container) -> None:
+        await self._networks.release(container.id)
+
+
+def _wish(name: str, container: Container) -> EndpointWish:
+    asked = container.endpoints[name]
+    ipam = asked.ipam_config
+    return EndpointWish(
+        ip=ipam.ipv4_address if ipam else "", mac=asked.mac_address, aliases=asked.aliases or []
+    )
+
+
+def saved_endpoint(container: Container) -> SavedEndpoint | None:
+    """What the networks room takes up again after a restart of the daemon."""
+    sandbox = container.network.sandbox
+    if sandbox is None or not container.state.alive:
+        return None
+    return SavedEndpoint(
+        container_id=container.id,
+        container_name=container.name,
+        sandbox=sandbox,
+        ports=container.network.published,
+    )

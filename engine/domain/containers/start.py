@@ -14,7 +14,7 @@ from engine.domain.containers.logging import open_log
 from engine.domain.containers.outside import Outside, event, intent
 from engine.domain.containers.prepare import prepare
 from engine.domain.containers.reconcile import undo_start
-from engine.domain.containers.records import Status, to_document
+from engine.domain.containers.records import NetworkState, Status, to_document
 from engine.domain.events.facade import Batch
 from engine.domain.streams.session import CopierService
 from engine.errors import EngineError, SystemFailure
@@ -60,7 +60,7 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     await tasks.start(cell.id)
     await cell.streams.connect_stdin()
     record = msgspec.structs.replace(
-        cell.record, network=msgspec.structs.replace(prepared.network, ports=ports)
+        cell.record, network=NetworkState(prepared.place.sandbox, ports)
     ).with_state(
         status=Status.RUNNING,
         pid=pid,

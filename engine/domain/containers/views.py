@@ -9,8 +9,9 @@ import msgspec
 
 from engine.domain.containers import rules
 from engine.domain.containers.cell import Cell
-from engine.domain.containers.records import Container, MountRecord, Status
+from engine.domain.containers.records import Container, Status
 from engine.domain.logs.timestamps import format_nano
+from engine.domain.networks.facade import Endpoint, port_map
 from engine.models.containers import (
     ZERO_TIME,
     GraphDriver,
@@ -20,8 +21,7 @@ from engine.models.containers import (
     Summary,
     SummaryHostConfig,
 )
-from engine.models.mounts import MountPoint
-from engine.models.networks import EndpointSettings, NetworkSettings, SummaryNetworkSettings
+from engine.models.networks import EndpointSettings, NetworkSettings, PortBinding, SummaryNetworkSettings
 
 
 def state_view(container: Container) -> State:
@@ -69,7 +69,7 @@ def inspect(cell: Cell, directory: Path) -> InspectResponse:
         exec_ids=cell.exec_ids or None,
         host_config=host,
         graph_driver=GraphDriver(name=container.snapshotter, data=None),
-        mounts=[mount_point(mount) for mount in container.mounts],
+        mounts=[mount.mount_point() for mount in container.mounts],
         config=container.config,
         network_settings=network_settings(container),
     )
@@ -82,32 +82,38 @@ def log_path(container: Container, directory: Path) -> str:
     return str(directory / f"{container.id}-json.log")
 
 
-def mount_point(mount: MountRecord) -> MountPoint:
-    return MountPoint(
-        type=mount.type,
-        name=mount.name,
-        source=mount.source,
-        destination=mount.target,
-        driver=mount.driver,
-        mode=mount.mode,
-        rw=mount.read_write,
-        propagation=mount.propagation,
-    )
-
-
 def endpoints(container: Container) -> dict[str, EndpointSettings]:
-    return container.network.endpoints or container.endpoints
+    """By network name: what the run has, or what was asked for while there is none."""
+    sandbox = container.network.sandbox
+    if sandbox is None or not sandbox.endpoints:
+        return container.endpoints
+    return {
+        each.network_name: endpoint_view(each, container.endpoints.get(each.network_name))
+        for each in sandbox.endpoints
+    }
+
+
+def endpoint_view(endpoint: Endpoint, asked: EndpointSettings | None) -> EndpointSettings:
+    return msgspec.structs.replace(
+        asked or EndpointSettings(),
+        network_id=endpoint.network_id,
+        endpoint_id=endpoint.endpoint_id,
+        gateway=endpoint.gateway,
+        ip_address=endpoint.ip,
+        ip_prefix_len=endpoint.prefix,
+        mac_address=endpoint.mac,
+    )
 
 
 def network_settings(container: Container) -> NetworkSettings:
     network = container.network
     shown = endpoints(container)
     bridge = shown.get("bridge", EndpointSettings())
-    key = network.sandbox_key
+    sandbox = network.sandbox
     return NetworkSettings(
-        sandbox_id=container.id if key else "",
-        sandbox_key=key,
-        ports=network.ports,
+        sandbox_id=sandbox.id if sandbox else "",
+        sandbox_key=sandbox.key if sandbox else "",
+        ports=port_bindings(container),
         endpoint_id=bridge.endpoint_id,
         gateway=bridge.gateway,
         global_ipv6_address=bridge.global_ipv6_address,
@@ -139,7 +145,7 @@ def summary(cell: Cell) -> Summary:
             network_mode=container.host.network_mode, annotations=container.host.annotations
         ),
         network_settings=SummaryNetworkSettings(networks=endpoints(container)),
-        mounts=[mount_point(mount) for mount in container.mounts],
+        mounts=[mount.mount_point() for mount in container.mounts],
     )
 
 
@@ -152,22 +158,28 @@ def command_line(container: Container) -> str:
     return " ".join([argv[0], *quoted])
 
 
+def port_bindings(container: Container) -> dict[str, list[PortBinding] | None]:
+    """Exposed ports (null) and published ones while the container runs, nothing else."""
+    if not container.state.alive:
+        return {}
+    found = port_map(container.network.published, container.config.exposed_ports)
+    return {
+        key: [PortBinding(host_ip=each["HostIp"], host_port=each["HostPort"]) for each in entries] if entries else None
+        for key, entries in found.items()
+    }
+
+
 def ports(container: Container) -> list[Port]:
-    """Published ports as the bindings have them; exposed ones while running without a host port."""
+    """One entry for each binding, and for each exposed port that has none."""
     shown = []
-    for key, bindings in container.network.ports.items():
+    for key, bindings in port_bindings(container).items():
         number, _, proto = key.partition("/")
         if not bindings:
-            shown.append(Port(private_port=int(number), type=proto or "tcp"))
+            shown.append(Port(private_port=int(number), type=proto))
         for binding in bindings or ():
             public = int(binding.host_port or 0)
             shown.append(
-                Port(
-                    ip=binding.host_ip,
-                    private_port=int(number),
-                    public_port=public,
-                    type=proto or "tcp",
-                )
+                Port(ip=binding.host_ip, private_port=int(number), public_port=public, type=proto)
             )
     return shown
 
