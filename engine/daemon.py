@@ -1,73 +1,396 @@
 """THE TREE: every service of the engine, what it depends on, and the only place where rooms meet adapters.
 
 Read this first. `Engine` makes the passive parts (registries, mailboxes, the bus), then describes the
-services as data; `serve` runs the tree until it is told to stop.
+services as data; `run` serves the tree until it is told to stop.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Sequence
+from ipaddress import IPv4Interface
 from pathlib import Path
 
-from config.schema import Settings
+import trio
 
+from config.hosts import api_hosts
+from config.schema import Settings
+from engine.adapters.archive.streams import StreamedArchives
 from engine.adapters.containerd.channel import Channel
 from engine.adapters.containerd.client import Containerd
 from engine.adapters.containerd.process import EmbeddedContainerd
-from engine.adapters.host.facts import read_facts
-from engine.adapters.host.identity import DataRoot
+from engine.adapters.host.facts import read_facts, sys_info
+from engine.adapters.host.identity import Choices, DataRoot
+from engine.adapters.host.programs import RuncVersion
+from engine.adapters.netlink.adapter import Netlink
+from engine.adapters.nft.firewall import NftFirewall
+from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
+from engine.adapters.store.networks import NetworkStore
+from engine.adapters.store.service import StoreService
+from engine.api.app import create_app
+from engine.api.listeners import Listener, parse_address
+from engine.api.routes import Rooms, register
+from engine.api.server import Server
+from engine.api.versions import MINIMUM, NEWEST, text_of
+from engine.domain.containers.facade import Containers
+from engine.domain.containers.outside import Outside
+from engine.domain.containers.restore import load_cells
+from engine.domain.containers.room import Room
+from engine.domain.containers.sandbox import Sandboxes
+from engine.domain.containers.service import ContainersService, Nursery
+from engine.domain.containers.settings import RoomSettings
+from engine.domain.containers.shutdown import stop_all
+from engine.domain.containers.watcher import ShimWatcher
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Events, Journal
 from engine.domain.events.messages import Commit
-from supervisors import Mailbox, Supervisor
+from engine.domain.events.service import EventsService, Retention
+from engine.domain.execs.facade import Execs
+from engine.domain.execs.service import ExecsService
+from engine.domain.execs.store import ExecStore
+from engine.domain.images.facade import Images
+from engine.domain.networks.facade import Networks, NetworkSettings
+from engine.domain.system.facade import Identity, System
+from engine.domain.volumes.facade import Volumes
+from engine.errors import EngineError
+from engine.version import BUILD_TIME, COMMIT, VERSION
+from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
 log = logging.getLogger(__name__)
 
 HOST_CONTAINERD = "/run/containerd/containerd.sock"
+SNAPSHOTTERS = {"": "overlayfs", "overlay2": "overlayfs"}
+CONTAINERD_GRACE = 25.0
 
 
 class Engine:
-    """Everything that a running daemon is made of."""
+    """Everything that a running daemon is made of. Made inside trio; `run` is its life."""
 
     def __init__(self, settings: Settings, data: DataRoot) -> None:
         self.settings = settings
         self.data = data
         self.exec_root = Path(settings.exec_root)
         self.facts = read_facts()
+        self.choices = data.settle(self._wanted_choices())
+        self.engine_id = self.choices.engine_id
+        self._make_directories()
         self._open_state()
-        self._connect_containerd()
-        self._furnish_rooms()
+        self._reach_containerd()
+        self._furnish()
         self.root = Supervisor("root", self._children(), max_restarts=3, period=300.0)
 
-    # the passive parts
+    # the passive parts: they outlive every service
+
+    def _wanted_choices(self) -> Choices:
+        settings = self.settings
+        address = settings.containerd
+        if not address and self.data.choices is None and os.path.exists(HOST_CONTAINERD):
+            address = HOST_CONTAINERD
+        elif not address and self.data.choices is not None:
+            address = self.data.choices.containerd
+        return Choices(
+            engine_id=self.data.new_engine_id(),
+            containerd=address,
+            namespace=settings.containerd_namespace,
+            plugin_namespace=settings.containerd_plugin_namespace,
+            bridge=settings.bridge,
+            snapshotter=SNAPSHOTTERS.get(settings.storage_driver, settings.storage_driver),
+            cgroup_driver="cgroupfs",
+        )
+
+    def _make_directories(self) -> None:
+        for path in (self.exec_root, self.exec_root / "mnt", self.exec_root / "fifo"):
+            path.mkdir(mode=0o711, parents=True, exist_ok=True)
+        for name in ("containers", "volumes", "tmp"):
+            (self.data.path / name).mkdir(mode=0o710, parents=True, exist_ok=True)
 
     def _open_state(self) -> None:
         self.database = Database(self.data.path / "state.db")
-        self.engine_id = self.data.engine_id
         self.commits: Mailbox[Commit] = Mailbox("store", 1024)
         self.bus = EventBus(self.database)
         self.journal = Journal(self.commits)
         self.events = Events(self.bus)
 
-    def _connect_containerd(self) -> None:
-        address = self.settings.containerd or self.data.recorded_containerd()
-        self.embedded: EmbeddedContainerd | None = None
-        self._address = address or str(self.exec_root / "containerd" / "containerd.sock")
-        self._embeds = not address
+    def _reach_containerd(self) -> None:
+        embedded = str(self.exec_root / "containerd" / "containerd.sock")
+        self.address = self.choices.containerd or embedded
         self.channels = {
-            name: Channel(self._address, name=name) for name in ("control", "bulk", "events")
+            name: Channel(self.address, name=name) for name in ("control", "bulk", "events")
         }
-        namespace, snapshotter = self.settings.containerd_namespace, self.data.snapshotter
-        self.containerd = Containerd(
-            self.channels["control"],
+        self.containerd = self._client("control")
+        self.watched = self._client("events")
+        self.embedded: EmbeddedContainerd | None = None
+        self.leave_running = False
+
+    def _client(self, channel: str) -> Containerd:
+        return Containerd(
+            self.channels[channel],
             self.channels["bulk"],
-            namespace=namespace,
-            snapshotter=snapshotter,
+            namespace=self.choices.namespace,
+            snapshotter=self.choices.snapshotter,
         )
-        self.watched = Containerd(
-            self.channels["events"],
-            self.channels["bulk"],
-            namespace=namespace,
-            snapshotter=snapshotter,
+
+    def _furnish(self) -> None:
+        self.images = Images(
+            self.containerd,
+            StreamedArchives(),
+            engine_id=self.engine_id,
+            emit=self.journal.emit,
+            snapshotter=self.choices.snapshotter,
         )
+        self.networks = Networks(
+            self._network_settings(),
+            links=Netlink(self.exec_root),
+            firewall=NftFirewall(self.engine_id),
+            store=NetworkStore(self.database, self.journal),
+        )
+        self.outside = Outside(
+            runtime=self.containerd,
+            rootfs=HostRootFS(self.exec_root / "mnt"),
+            journal=self.journal,
+            images=self.images,
+            sandboxes=Sandboxes(self.networks),
+            volumes=Volumes(self.data.path / "volumes"),
+            settings=self._room_settings(),
+        )
+        self.room = Room(self.outside)
+        self.exec_store = ExecStore()
+        load_cells(self.room, self.database)
+        self.containers_supervisor = Supervisor(
+            "containers", self._container_services(), max_restarts=10
+        )
+        self.nursery = Nursery(self.room, self.containers_supervisor)
+        self.containers = Containers(self.room, self.nursery)
+        self.execs = Execs(self.exec_store, self.room, self.nursery)
+        self.system = self._system()
+
+    def _network_settings(self) -> NetworkSettings:
+        settings = self.settings
+        return NetworkSettings(
+            engine_id=self.engine_id,
+            bridge=settings.bridge,
+            bip=IPv4Interface(settings.bip) if settings.bip else None,
+            mtu=settings.mtu,
+            iptables=settings.iptables,
+            ip_forward=settings.ip_forward,
+            ip_masq=settings.masquerades,
+            icc=settings.icc,
+            default_ip=settings.ip,
+        )
+
+    def _runtimes(self) -> dict[str, str]:
+        """Runtime names and the programs they stand for; "" is containerd's own runc."""
+        added = {name: runtime.path for name, runtime in self.settings.runtimes.items()}
+        return {"runc": "", "io.containerd.runc.v2": "", **added}
+
+    def _room_settings(self) -> RoomSettings:
+        settings = self.settings
+        runtimes = self._runtimes()
+        return RoomSettings(
+            engine_id=self.engine_id,
+            facts=self.facts,
+            info=sys_info(
+                self.facts,
+                runtimes=frozenset(runtimes),
+                default_runtime=settings.default_runtime,
+                default_shm_size=settings.default_shm_size,
+                default_ipc_mode=settings.default_ipc_mode,
+                default_cgroupns_mode=settings.default_cgroupns_mode,
+            ),
+            data_root=self.data.path,
+            exec_root=self.exec_root,
+            snapshotter=self.choices.snapshotter,
+            cgroup_parent=settings.cgroup_parent or f"/trimaran-{self.engine_id}",
+            default_runtime=settings.default_runtime,
+            runtimes=runtimes,
+            log_driver=settings.log_driver,
+            log_options=settings.log_opts,
+            dns=settings.dns,
+            dns_options=settings.dns_opts,
+            dns_search=settings.dns_search,
+            init=settings.init,
+            init_path=settings.init_path or "/usr/bin/tini-static",
+            shm_size=settings.default_shm_size,
+            no_new_privileges=settings.no_new_privileges,
+            seccomp_profile=self._seccomp_profile(),
+        )
+
+    def _seccomp_profile(self) -> str:
+        name = self.settings.seccomp_profile
+        return name if name in ("", "builtin", "unconfined") else Path(name).read_text()
+
+    def _system(self) -> System:
+        settings = self.settings
+        return System(
+            Identity(
+                engine_id=self.engine_id,
+                version=VERSION,
+                commit=COMMIT,
+                build_time=BUILD_TIME,
+                api_version=text_of(NEWEST),
+                min_api_version=text_of(MINIMUM),
+                data_root=self.data.path,
+                snapshotter=self.choices.snapshotter,
+                cgroup_driver=self.choices.cgroup_driver,
+                log_driver=settings.log_driver,
+                default_runtime=settings.default_runtime,
+                runtimes=self._runtimes(),
+                labels=list(settings.labels),
+                live_restore=settings.live_restore,
+                debug=settings.debug,
+                init_binary="docker-init",
+                containerd_address=self.address,
+                namespace=self.choices.namespace,
+                plugin_namespace=self.choices.plugin_namespace,
+            ),
+            self.facts,
+            census=self.containers,
+            images=self._image_count,
+            listeners=lambda: self.events.listeners,
+            containerd=self._containerd_version,
+            runc=RuncVersion("runc"),
+            tree=lambda: self.root.status().to_dict(),
+        )
+
+    def _image_count(self) -> int:
+        try:
+            return len(self.images.everything())
+        except EngineError:
+            return 0
+
+    async def _containerd_version(self) -> tuple[str, str]:
+        try:
+            return await self.containerd.version()
+        except EngineError:
+            return "", ""
+
+    # the services
+
+    def _children(self) -> Sequence[ChildSpec]:
+        return (
+            ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
+            ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
+            ChildSpec(
+                name="runtime",
+                factory=lambda: Supervisor(
+                    "runtime",
+                    self._runtime_services(),
+                    strategy=Strategy.REST_FOR_ONE,
+                    max_restarts=10,
+                ),
+                grace=CONTAINERD_GRACE + 5,
+            ),
+            ChildSpec(
+                name="network",
+                factory=self.networks.service,
+                depends_on=("store",),
+                mailboxes=(self.networks.mailbox,),
+            ),
+            ChildSpec(
+                name="images",
+                factory=self.images.service,
+                depends_on=("store", "runtime"),
+                mailboxes=(self.images.mailbox,),
+            ),
+            ChildSpec(
+                name="containers",
+                factory=lambda: self.containers_supervisor,
+                depends_on=("store", "events", "runtime", "network", "images"),
+            ),
+            ChildSpec(name="watcher", factory=self._watcher, depends_on=("containers",)),
+            ChildSpec(
+                name="api",
+                factory=self._api,
+                depends_on=("events", "images", "containers", "watcher"),
+            ),
+        )
+
+    def _runtime_services(self) -> Sequence[ChildSpec]:
+        channels = tuple(
+            ChildSpec(
+                name=f"channel-{name}",
+                factory=lambda channel=channel: channel,  # type: ignore[misc]
+                depends_on=() if self.choices.containerd else ("containerd",),
+            )
+            for name, channel in self.channels.items()
+        )
+        if self.choices.containerd:
+            return channels
+        process = ChildSpec(
+            name="containerd", factory=self._containerd_process, grace=CONTAINERD_GRACE
+        )
+        return (process, *channels)
+
+    def _container_services(self) -> Sequence[ChildSpec]:
+        return (
+            ChildSpec(
+                name="service",
+                factory=lambda: ContainersService(self.room, self.nursery),
+                mailboxes=(self.room.mailbox,),
+            ),
+            ChildSpec(
+                name="execs",
+                factory=lambda: ExecsService(self.exec_store, self.room),
+                mailboxes=(self.exec_store.mailbox,),
+            ),
+        )
+
+    def _store_service(self) -> StoreService:
+        return StoreService(self.database, self.commits, self.bus.committed, self.bus.resume)
+
+    def _events_service(self) -> EventsService:
+        keep = self.settings.events_retention
+        return EventsService(
+            self.database, Retention(count=keep.count, age=keep.age, bytes=keep.bytes)
+        )
+
+    def _containerd_process(self) -> EmbeddedContainerd:
+        self.embedded = EmbeddedContainerd(
+            self.data.path, self.exec_root, leave_running=self.leave_running, on_running=self._nudge
+        )
+        return self.embedded
+
+    def _nudge(self) -> None:
+        for channel in self.channels.values():
+            channel.nudge()
+
+    def _watcher(self) -> ShimWatcher:
+        return ShimWatcher(self.watched, self.room, self.execs)
+
+    def _api(self) -> Server:
+        rooms = Rooms(
+            containers=self.containers,
+            execs=self.execs,
+            images=self.images,
+            events=self.events,
+            networks=self.networks,
+            system=self.system,
+        )
+        app = create_app(lambda app: register(app, rooms), version=VERSION)
+        return Server(app, self._listeners())
+
+    def _listeners(self) -> list[Listener]:
+        settings = self.settings
+        hosts = api_hosts(settings, os.environ, os.getpid())
+        return [parse_address(str(host), group=settings.group) for host in hosts]
+
+    # its life
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until `stop`. IntensityExceeded when a part does not stay up."""
+        await self.root.run(task_status=task_status)
+
+    async def stop(self) -> None:
+        """An orderly end: the containers first (unless they are to live on), then the tree from its leaves."""
+        running = any(cell.running for cell in self.room.registry)
+        self.leave_running = self.settings.live_restore and running
+        if not self.leave_running:
+            await stop_all(self.room, self.containers, self.settings.shutdown_timeout)
+        if self.embedded is not None:
+            self.embedded.leave_running = self.leave_running
+        await self.root.stop()
+
+    def close(self) -> None:
+        self.database.close()

@@ -95,7 +95,19 @@ class Lab:
         while os.readlink(f"/proc/{child.pid}/ns/net") == own:
             os.sched_yield()
         path = f"/proc/{child.pid}/ns/net"
-        run("ip", "link", "add", "up0", "type", "veth", "peer", "name", "up1", "netns", str(child.pid))
+        run(
+            "ip",
+            "link",
+            "add",
+            "up0",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "up1",
+            "netns",
+            str(child.pid),
+        )
         run("ip", "addr", "add", f"{HOST}/24", "dev", "up0")
         run("ip", "link", "set", "up0", "up")
         for command in (

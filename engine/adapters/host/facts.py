@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
+from typing import Any
 
 from engine.domain.containers.oci.capabilities import ALL_CAPABILITIES
+from engine.domain.containers.sysinfo import SysInfo
 from engine.domain.system.facts import Facts
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -45,6 +47,51 @@ def read_facts() -> Facts:
         swap_limit=v2 or (CGROUP / "memory/memory.memsw.limit_in_bytes").exists(),
         ipv4_forwarding=_starts_with("/proc/sys/net/ipv4/ip_forward", "1"),
     )
+
+
+def sys_info(facts: Facts, **defaults: Any) -> SysInfo:
+    """What the validation of create requests needs; `defaults` are the daemon's settings."""
+    has = facts.controllers.__contains__
+    blkio = has("io") if facts.cgroup_v2 else has("blkio")
+    throttle = facts.cgroup_v2 or _v1_file("blkio/blkio.throttle.read_bps_device")
+    return SysInfo(
+        ncpu=facts.cpus,
+        cpus=_cpus(facts),
+        memory_limit=has("memory"),
+        swap_limit=facts.swap_limit,
+        memory_reservation=has("memory"),
+        memory_swappiness=has("memory") and not facts.cgroup_v2,
+        oom_kill_disable=has("memory") and not facts.cgroup_v2,
+        cpu_shares=has("cpu"),
+        cpu_cfs=facts.cgroup_v2 or _v1_file("cpu/cpu.cfs_quota_us"),
+        cpu_realtime=not facts.cgroup_v2 and _v1_file("cpu/cpu.rt_runtime_us"),
+        cpuset=has("cpuset"),
+        pids_limit=has("pids"),
+        blkio_weight=blkio and (facts.cgroup_v2 or _v1_file("blkio/blkio.weight")),
+        blkio_weight_device=blkio and (facts.cgroup_v2 or _v1_file("blkio/blkio.weight_device")),
+        blkio_read_bps=blkio and throttle,
+        blkio_write_bps=blkio and throttle,
+        blkio_read_iops=blkio and throttle,
+        blkio_write_iops=blkio and throttle,
+        ipv4_forwarding=facts.ipv4_forwarding,
+        cgroup_namespaces=os.path.exists("/proc/self/ns/cgroup"),
+        cgroup_v2=facts.cgroup_v2,
+        seccomp=facts.seccomp,
+        apparmor=facts.apparmor,
+        held_capabilities=facts.capabilities,
+        **defaults,
+    )
+
+
+def _v1_file(path: str) -> bool:
+    return (CGROUP / path).exists()
+
+
+def _cpus(facts: Facts) -> str:
+    try:
+        return Path("/sys/devices/system/cpu/online").read_text().strip()
+    except OSError:
+        return f"0-{facts.cpus - 1}"
 
 
 def held_capabilities() -> frozenset[str]:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from quart_trio import QuartTrio
 
-from engine.api.routes import containers, events, execs, images, status, streams, system, unserved
+from engine.api.routes import (
+    containers,
+    events,
+    execs,
+    images,
+    networks,
+    status,
+    streams,
+    system,
+    unserved,
+)
 from engine.api.routes.rooms import Rooms
 
 __all__ = ["Rooms", "register"]
@@ -12,6 +22,6 @@ __all__ = ["Rooms", "register"]
 
 def register(app: QuartTrio, rooms: Rooms) -> None:
     """Every operation of the Engine API is here: served, or refused in words."""
-    for module in (system, events, containers, streams, execs, images, status):
+    for module in (system, events, containers, streams, execs, images, networks, status):
         module.register(app, rooms)
     unserved.register(app)

@@ -26,7 +26,9 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         else:
             since_ns = moment(since, "since")
         if since_ns is not None and until is not None and since_ns > until:
-            raise InvalidParameter("`since` time (%s) cannot be after `until` time (%s)" % (since, query_text("until")))
+            raise InvalidParameter(
+                "`since` time (%s) cannot be after `until` time (%s)" % (since, query_text("until"))
+            )
         stream = rooms.events.stream(wanted, since_ns=since_ns, since_seq=since_seq, until_ns=until)
 
         async def lines() -> AsyncIterator[bytes]:

@@ -25,7 +25,9 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
     images = rooms.images
 
     def users(image_id: str) -> list[ImageUser]:
-        return [ImageUser(id_, running) for id_, running in rooms.containers.users_of_image(image_id)]
+        return [
+            ImageUser(id_, running) for id_, running in rooms.containers.users_of_image(image_id)
+        ]
 
     @app.get("/images/json")
     async def image_list() -> Response:

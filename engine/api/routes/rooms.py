@@ -8,6 +8,7 @@ from engine.domain.containers.facade import Containers
 from engine.domain.events.facade import Events
 from engine.domain.execs.facade import Execs
 from engine.domain.images.facade import Images
+from engine.domain.networks.facade import Networks
 from engine.domain.system.facade import System
 
 
@@ -17,4 +18,5 @@ class Rooms:
     execs: Execs
     images: Images
     events: Events
+    networks: Networks
     system: System

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-
 from collections.abc import AsyncIterator
 
 from quart import Response
@@ -102,5 +101,3 @@ def moment(text: str, name: str) -> int | None:
         return parse_rfc3339(text)
     except ValueError:
         raise InvalidParameter(f'invalid value for "{name}": {text}') from None
-
-

@@ -8,17 +8,18 @@ import time
 
 import msgspec
 
-from engine.domain.containers import binds, validation
+from engine.domain.containers import binds, merge, validation
 from engine.domain.containers.cell import Cell
-from engine.domain.containers.merging import complete, merge
 from engine.domain.containers.messages import Create
-from engine.domain.containers.outside import event
+from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import Container, to_document
 from engine.domain.containers.room import Room
 from engine.domain.events.facade import Batch
+from engine.domain.logs.options import check_options
 from engine.domain.names import generator, ids, rules
-from engine.errors import Conflict
-from engine.models.containers import ContainerConfig, HostConfig
+from engine.errors import Conflict, InvalidParameter
+from engine.models.containers import ContainerConfig, HostConfig, LogConfig
+from engine.models.networks import EndpointSettings, NetworkingConfig
 
 NAME_TRIES = 6
 
@@ -26,19 +27,25 @@ NAME_TRIES = 6
 async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
     """Row 55, with its refusals; a create that fails leaves nothing behind."""
     request, outside = message.request, room.outside
+    settings = outside.settings
+    asked, asked_host = request.config(), request.host_config or HostConfig()
+    if asked == ContainerConfig():
+        raise InvalidParameter("Config cannot be empty in order to create a container")
     image = outside.images.resolve(request.image)
     container_id = ids.generate()
-    config = merge(request.config(), image.config.container())
-    asked = request.host_config or HostConfig()
-    warnings = validation.validate_create(
+    config = merge.merge_image(asked, image.config.config or ContainerConfig())
+    merge.command(config)
+    checked = validation.check_create(
         config,
-        asked,
+        asked_host,
         request.networking_config,
         api_version=message.version,
-        facts=outside.settings.facts,
+        info=settings.info,
     )
-    host = complete(asked, outside.settings)
-    mounts = binds.resolve(config, host)
+    host = _with_defaults(checked.host, outside)
+    mounts = binds.resolve_mounts(config, host, data_root=str(settings.data_root))
+    if message.name:
+        rules.container_name(message.name)
     name = reserve_name(room, message.name, container_id)
     try:
         record = Container(
@@ -51,8 +58,8 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
             config=_with_hostname(config, host, container_id),
             host=host,
             runtime=host.runtime,
-            snapshotter=outside.settings.snapshotter,
-            mounts=await outside.volumes.provide(container_id, mounts),
+            snapshotter=settings.snapshotter,
+            mounts=await outside.volumes.provide(mounts),
             endpoints=_endpoints(request.networking_config, host),
         )
         await outside.journal.commit(
@@ -63,7 +70,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
         raise
     cell = room.cell_of(record)
     room.registry.add(cell)
-    return cell, warnings
+    return cell, checked.warnings
 
 
 def reserve_name(room: Room, asked: str, container_id: str) -> str:
@@ -83,10 +90,33 @@ def reserve_name(room: Room, asked: str, container_id: str) -> str:
     return container_id[:12]
 
 
+def _with_defaults(host: HostConfig, outside: Outside) -> HostConfig:
+    """What only the daemon's own configuration knows. The log options of another driver stay out (row 75)."""
+    settings = outside.settings
+    log = host.log_config
+    if log.type in ("", settings.log_driver):
+        log = LogConfig(type=settings.log_driver, config={**settings.log_options, **log.config})
+    check_options(log.type, log.config)
+    if host.runtime not in settings.runtimes:
+        raise InvalidParameter(f"Unknown runtime specified {host.runtime}")
+    mode = "bridge" if host.network_mode == "default" else host.network_mode
+    return msgspec.structs.replace(host, log_config=log, network_mode=mode)
+
+
 def _with_hostname(config: ContainerConfig, host: HostConfig, container_id: str) -> ContainerConfig:
     if config.hostname:
         return config
     shared = host.network_mode == "host" or host.uts_mode == "host"
-    return msgspec.structs.replace(
-        config, hostname=socket.gethostname() if shared else container_id[:12]
-    )
+    name = socket.gethostname() if shared else container_id[:12]
+    return msgspec.structs.replace(config, hostname=name)
+
+
+def _endpoints(
+    networking: NetworkingConfig | None, host: HostConfig
+) -> dict[str, EndpointSettings]:
+    asked = (networking.endpoints_config if networking else None) or {}
+    if asked:
+        return {name: settings or EndpointSettings() for name, settings in asked.items()}
+    if host.network_mode.startswith("container:"):
+        return {}
+    return {host.network_mode: EndpointSettings()}

@@ -18,6 +18,7 @@ from engine.domain.containers.records import Status
 from engine.domain.containers.room import Room
 from engine.domain.containers.service import Nursery
 from engine.domain.containers.session import Session, Wanted
+from engine.domain.containers.signals import parse_signal
 from engine.domain.logs.decoder import Selection
 from engine.domain.logs.options import refuse_reading
 from engine.domain.logs.reader import LogStream
@@ -120,16 +121,16 @@ class Containers:
         await self._ask(reference, Start())
 
     async def stop(self, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
-        await self._ask(reference, Stop(timeout, rules.parse_signal(signal) if signal else None))
+        await self._ask(reference, Stop(timeout, parse_signal(signal) if signal else None))
 
     async def restart(
         self, reference: str, *, timeout: int | None = None, signal: str = ""
     ) -> None:
-        await self._ask(reference, Restart(timeout, rules.parse_signal(signal) if signal else None))
+        await self._ask(reference, Restart(timeout, parse_signal(signal) if signal else None))
 
     async def kill(self, reference: str, signal: str = "") -> None:
         cell = self._room.registry.resolve(reference)
-        await self._ask(cell.id, Kill(rules.parse_signal(signal or "SIGKILL")))
+        await self._ask(cell.id, Kill(parse_signal(signal or "SIGKILL")))
 
     async def remove(self, reference: str, *, force: bool = False, volumes: bool = False) -> None:
         cell = self._room.registry.resolve(reference)

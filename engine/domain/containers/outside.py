@@ -15,6 +15,7 @@ from engine.domain.containers.sandbox import Sandboxes
 from engine.domain.containers.settings import RoomSettings
 from engine.domain.events.facade import Batch, Intent, Journal, NewEvent
 from engine.domain.images.facade import Images
+from engine.domain.volumes.facade import Volumes
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Outside:
     journal: Journal
     images: Images
     sandboxes: Sandboxes
+    volumes: Volumes
     settings: RoomSettings
     init_layers: set[str] = field(default_factory=set)
     init_lock: trio.Lock = field(default_factory=trio.Lock)

@@ -18,6 +18,7 @@ from engine.domain.containers.oci.plan import HOST, NEW, Namespaces, SpecPlan, U
 from engine.domain.containers.outside import Outside
 from engine.domain.containers.records import Container
 from engine.domain.containers.sandbox import Place
+from engine.domain.containers.security import parse_security
 from engine.errors import Conflict, NotFound
 from engine.models.runtime import Mount, RuncOptions
 
@@ -120,8 +121,10 @@ async def resolve_user(record: Container, rootfs: Sequence[Mount], outside: Outs
 
 def spec_plan(record: Container, outside: Outside, place: Place, user: User) -> SpecPlan:
     settings, config, host = outside.settings, record.config, record.host
+    facts = settings.facts
     directory = outside.directory(record.id)
-    parent = host.cgroup_parent or settings.cgroup_parent
+    security = parse_security(host.security_opt)
+    confined = security.no_new_privileges
     return SpecPlan(
         id=record.id,
         config=config,
@@ -130,7 +133,7 @@ def spec_plan(record: Container, outside: Outside, place: Place, user: User) -> 
         env=tuple(config.env or ()),
         cwd=config.working_dir or "/",
         rootfs="rootfs",
-        cgroups_path=f"{parent}/{record.id}",
+        cgroups_path=f"{host.cgroup_parent or settings.cgroup_parent}/{record.id}",
         hostname=config.hostname,
         user=user,
         mounts=tuple(mount.spec_mount() for mount in record.mounts),
@@ -144,15 +147,16 @@ def spec_plan(record: Container, outside: Outside, place: Place, user: User) -> 
             ipc=HOST if host.ipc_mode == "host" else NEW,
             cgroup=HOST if host.cgroupns_mode == "host" else NEW,
         ),
-        cgroup_v2=settings.info.cgroup_v2,
-        held_capabilities=settings.info.capabilities,
+        cgroup_v2=facts.cgroup_v2,
+        held_capabilities=facts.capabilities,
         init_path=settings.init_path if (settings.init if host.init is None else host.init) else "",
-        no_new_privileges=settings.no_new_privileges
-        or "no-new-privileges" in (host.security_opt or ()),
+        default_ulimits=settings.ulimits,
+        no_new_privileges=settings.no_new_privileges if confined is None else confined,
+        seccomp_profile=security.seccomp,
         default_seccomp_profile=settings.seccomp_profile,
-        seccomp_supported=settings.info.seccomp,
-        kernel=settings.info.kernel,
-        architecture=settings.info.architecture,
+        seccomp_supported=facts.seccomp,
+        kernel=facts.kernel,
+        architecture=facts.architecture,
     )
 
 

@@ -23,6 +23,8 @@ class Room:
         self.outside = outside
         self.registry = Registry()
         self.mailbox: Mailbox[RoomMessage] = Mailbox("containers", 1024)
+        self.shutting_down = False
+        self.restored = False
         self._departing, self.departures = trio.open_memory_channel[str](math.inf)
 
     def cell_of(self, record: Container) -> Cell:

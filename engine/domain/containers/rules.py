@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal as signals
-
 from engine.domain.containers.records import Container, State, Status
+from engine.domain.containers.signals import parse_signal
 from engine.errors import Conflict, EngineError, InvalidParameter, NotModified, SystemFailure
 
 DEFAULT_STOP_TIMEOUT = 10
@@ -60,33 +59,6 @@ def check_attach(container: Container) -> None:
         raise Conflict(
             "container " + container.id + " is restarting, wait until the container is running"
         )
-
-
-def parse_signal(text: str) -> int:
-    """A signal by number or by name, with or without SIG, RTMIN+n and RTMAX-n too."""
-    if text.lstrip("-").isdigit():
-        number = int(text)
-        if 1 <= number <= signals.SIGRTMAX:
-            return number
-        raise InvalidParameter(f"Invalid signal: {text}")
-    name = text.upper().removeprefix("SIG")
-    for anchor in ("RTMIN", "RTMAX"):
-        offset = name.removeprefix(anchor)
-        if offset != name:
-            return _real_time(anchor, offset, text)
-    number = getattr(signals, f"SIG{name}", None)
-    if name.isalnum() and isinstance(number, signals.Signals):
-        return int(number)
-    raise InvalidParameter(f"Invalid signal: {text}")
-
-
-def _real_time(anchor: str, offset: str, text: str) -> int:
-    first = int(getattr(signals, f"SIG{anchor}"))
-    if not offset:
-        return first
-    if offset[1:].isdigit() and 0 <= (number := first + int(offset)) <= signals.SIGRTMAX:
-        return number
-    raise InvalidParameter(f"Invalid signal: {text}")
 
 
 def stop_signal(container: Container) -> int:

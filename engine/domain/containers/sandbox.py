@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from engine.domain.containers.oci.plan import HOST
@@ -32,6 +34,11 @@ class Sandboxes:
     def __init__(self, networks: Networks) -> None:
         self._networks = networks
 
+    async def restore(self, containers: Iterable[Container]) -> None:
+        """Hand over, once, what the records say of the networks; everything else of ours is removed there."""
+        saved = [found for each in containers if (found := saved_endpoint(each)) is not None]
+        await self._networks.restore(saved)
+
     async def prepare(self, container: Container) -> Place:
         plan = EndpointPlan(
             container_name=container.name,
@@ -57,7 +64,9 @@ class Sandboxes:
         if host.network_mode == "host" or not (host.port_bindings or host.publish_all_ports):
             return []
         wanted = parse_ports(
-            container.config.exposed_ports, host.port_bindings or {}, publish_all=host.publish_all_ports
+            container.config.exposed_ports,
+            host.port_bindings or {},
+            publish_all=host.publish_all_ports,
         )
         return await self._networks.publish(container.id, wanted)
 

@@ -75,6 +75,7 @@ class ContainersService(Worker):
         self._nursery = nursery
 
     async def work(self, task_status: trio.TaskStatus[None]) -> None:
+        await self._restore_networks()
         with self._room.mailbox.open() as inbox:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._see_off)
@@ -82,6 +83,11 @@ class ContainersService(Worker):
                 task_status.started()
                 async for letter in inbox:
                     nursery.start_soon(self._answer, letter)
+
+    async def _restore_networks(self) -> None:
+        if not self._room.restored:
+            await self._room.outside.sandboxes.restore(cell.record for cell in self._room.registry)
+            self._room.restored = True
 
     async def _answer(self, letter: Letter[RoomMessage]) -> None:
         with letter.handling():

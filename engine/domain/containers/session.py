@@ -12,7 +12,7 @@ from engine.domain.containers.outside import Outside
 from engine.domain.logs.decoder import Selection
 from engine.domain.logs.reader import LogStream
 from engine.domain.streams.detach import parse_detach_keys
-from engine.domain.streams.pump import Attachment, AttachEnd, ClientStream, attach
+from engine.domain.streams.pump import AttachEnd, Attachment, ClientStream, attach
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -30,7 +30,11 @@ class Session:
     """Subscribed when it is made, so that nothing printed before the client is served is missed."""
 
     def __init__(
-        self, cell: Cell, outside: Outside, wanted: Wanted, logs: Callable[[str, Selection], LogStream]
+        self,
+        cell: Cell,
+        outside: Outside,
+        wanted: Wanted,
+        logs: Callable[[str, Selection], LogStream],
     ) -> None:
         self._cell = cell
         self._outside = outside
@@ -40,7 +44,9 @@ class Session:
         self.tty = cell.record.config.tty
         hears = wanted.stream and (wanted.stdout or wanted.stderr)
         self._output = (
-            cell.streams.fanout.subscribe(stdout=wanted.stdout, stderr=wanted.stderr) if hears else None
+            cell.streams.fanout.subscribe(stdout=wanted.stdout, stderr=wanted.stderr)
+            if hears
+            else None
         )
         speaks = wanted.stream and wanted.stdin and cell.record.config.open_stdin
         self._stdin = cell.streams.stdin if speaks else None

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
+from engine.domain.containers.sysinfo import SysInfo
 from engine.domain.system.facts import Facts
+from engine.models.containers import Ulimit
 
 
-class RoomSettings(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class RoomSettings:
     """`cgroup_parent` is a cgroupfs path; `runtimes` maps names to containerd runtime and binary."""
 
     engine_id: str
     facts: Facts
+    info: SysInfo
     data_root: Path
     exec_root: Path
     snapshotter: str
     cgroup_parent: str
     default_runtime: str = "runc"
-    runtimes: dict[str, str] = {"runc": ""}
+    runtimes: Mapping[str, str] = field(default_factory=lambda: {"runc": ""})
     log_driver: str = "json-file"
-    log_options: dict[str, str] = {}
-    dns: list[str] = []
-    dns_options: list[str] = []
-    dns_search: list[str] = []
+    log_options: Mapping[str, str] = field(default_factory=dict)
+    dns: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
     init: bool = False
     init_path: str = ""
     shm_size: int = 64 << 20
-    ulimits: dict[str, tuple[int, int]] = {}
+    ulimits: tuple[Ulimit, ...] = ()
     no_new_privileges: bool = False
     seccomp_profile: str = ""

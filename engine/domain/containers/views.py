@@ -21,7 +21,12 @@ from engine.models.containers import (
     Summary,
     SummaryHostConfig,
 )
-from engine.models.networks import EndpointSettings, NetworkSettings, PortBinding, SummaryNetworkSettings
+from engine.models.networks import (
+    EndpointSettings,
+    NetworkSettings,
+    PortBinding,
+    SummaryNetworkSettings,
+)
 
 
 def state_view(container: Container) -> State:
@@ -164,7 +169,9 @@ def port_bindings(container: Container) -> dict[str, list[PortBinding] | None]:
         return {}
     found = port_map(container.network.published, container.config.exposed_ports)
     return {
-        key: [PortBinding(host_ip=each["HostIp"], host_port=each["HostPort"]) for each in entries] if entries else None
+        key: [PortBinding(host_ip=each["HostIp"], host_port=each["HostPort"]) for each in entries]
+        if entries
+        else None
         for key, entries in found.items()
     }
 

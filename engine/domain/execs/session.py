@@ -15,7 +15,9 @@ from engine.errors import EngineError
 class ExecSession:
     """Subscribed when it is made; a detached one has no streams."""
 
-    def __init__(self, exec: Exec, start: Callable[[Exec], Awaitable[None]], *, detach: bool) -> None:
+    def __init__(
+        self, exec: Exec, start: Callable[[Exec], Awaitable[None]], *, detach: bool
+    ) -> None:
         self._exec = exec
         self._start = start
         config = exec.config

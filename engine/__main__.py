@@ -1,0 +1,132 @@
+"""trimarand: from the command line to a running tree, and down again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import trio
+
+from config.errors import ConfigError
+from config.flags import parse
+from config.load import Loaded, load
+from config.usage import usage
+from engine.adapters.host.identity import DataRoot
+from engine.adapters.host.pidfile import PidFile
+from engine.api.listeners import ListenError
+from engine.api.problems import only_error
+from engine.daemon import Engine
+from engine.errors import EngineError
+from engine.version import VERSION
+from supervisors import IntensityExceeded
+
+log = logging.getLogger("trimarand")
+
+FAILED = 1
+FORCING = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The console script; an exit code."""
+    try:
+        line = parse(sys.argv[1:] if arguments is None else list(arguments))
+        if line.action == "help":
+            print(usage())
+            return 0
+        if line.action == "version":
+            print(f"Trimaran version {VERSION}")
+            return 0
+        loaded = load(line)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    if line.action == "validate":
+        print("configuration OK")
+        return 0
+    return serve(loaded)
+
+
+def serve(loaded: Loaded) -> int:
+    """Run the daemon until a signal ends it."""
+    settings = loaded.settings
+    set_up_logging("debug" if settings.debug else settings.log_level)
+    for warning in loaded.warnings:
+        log.warning("%s", warning)
+    if os.geteuid() != 0:
+        print("trimarand needs to be started with root privileges", file=sys.stderr)
+        return FAILED
+    os.umask(0o022)
+    pid_file = PidFile(Path(settings.pid_path))
+    data = DataRoot(Path(settings.data_root))
+    try:
+        pid_file.write()
+        data.claim()
+        return trio.run(run, loaded, data)
+    except (EngineError, ListenError, OSError) as error:
+        print(f"failed to start daemon: {error}", file=sys.stderr)
+        return FAILED
+    finally:
+        data.release()
+        pid_file.remove()
+
+
+def set_up_logging(level: str) -> None:
+    names = {"warn": "WARNING", "fatal": "CRITICAL", "trace": "DEBUG"}
+    logging.basicConfig(
+        level=names.get(level, level.upper()),
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+async def run(loaded: Loaded, data: DataRoot) -> int:
+    """The tree under its signals."""
+    engine = Engine(loaded.settings, data)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(obey_signals, engine)
+            await nursery.start(serve_tree, engine, nursery.cancel_scope)
+            log.info("Daemon has completed initialization")
+    except BaseExceptionGroup as group:
+        error = only_error(group)
+        if isinstance(error, IntensityExceeded):
+            log.critical("%s", error)
+            return FAILED
+        raise error from None
+    finally:
+        engine.close()
+    log.info("Daemon shutdown complete")
+    return 0
+
+
+async def serve_tree(
+    engine: Engine, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
+) -> None:
+    await engine.run(task_status=task_status)
+    scope.cancel()
+
+
+async def obey_signals(engine: Engine) -> None:
+    """TERM and INT stop the daemon in order; the third one forces the end."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+        async with trio.open_nursery() as nursery:
+            count = 0
+            async for number in received:
+                count += 1
+                log.info("Processing signal '%s'", signal.strsignal(number))
+                if count == 1:
+                    nursery.start_soon(engine.stop)
+                elif count >= FORCING:
+                    log.critical(
+                        "Forcing docker daemon shutdown without cleanup: %d interrupts received",
+                        count,
+                    )
+                    os._exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

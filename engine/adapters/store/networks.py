@@ -1,0 +1,28 @@
+"""The networks room's records, in the state database."""
+
+from __future__ import annotations
+
+import msgspec
+import trio
+
+from engine.adapters.store.database import Database
+from engine.domain.events.facade import Batch, Document, Journal
+from engine.domain.networks.records import SCHEMA, NetworkRecord
+
+KIND = "network"
+
+
+class NetworkStore:
+    """Reads from the database once, at start; writes through the journal."""
+
+    def __init__(self, database: Database, journal: Journal) -> None:
+        self._database = database
+        self._journal = journal
+
+    async def load(self) -> list[NetworkRecord]:
+        documents = await trio.to_thread.run_sync(self._database.load, KIND)
+        return [msgspec.json.decode(each.body, type=NetworkRecord) for each in documents]
+
+    async def save(self, record: NetworkRecord) -> None:
+        document = Document(KIND, record.id, SCHEMA, msgspec.json.encode(record))
+        await self._journal.commit(Batch().put(document))

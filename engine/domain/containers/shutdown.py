@@ -1,0 +1,43 @@
+"""Stopping every running container when the daemon goes down without live restore."""
+
+from __future__ import annotations
+
+import logging
+
+import trio
+
+from engine.domain.containers import rules
+from engine.domain.containers.cell import Cell
+from engine.domain.containers.facade import Containers
+from engine.domain.containers.room import Room
+from supervisors import Refusal
+
+log = logging.getLogger(__name__)
+
+GRACE = 5
+"""Seconds on top of the longest stop time-out (dockerd's shutdown grace)."""
+
+
+def patience(room: Room, configured: int) -> float:
+    """Section E: the longest of the containers' own time-outs and the configured one; below 0 is for ever."""
+    timeouts = [rules.stop_timeout(cell.record) for cell in room.registry]
+    if configured < 0 or any(each < 0 for each in timeouts):
+        return float("inf")
+    return float(max([configured, *(each + GRACE for each in timeouts)]))
+
+
+async def stop_all(room: Room, containers: Containers, configured: int) -> None:
+    """All at once, each with its own time-out."""
+    room.shutting_down = True
+
+    async def stop(cell: Cell) -> None:
+        try:
+            await containers.stop(cell.id)
+        except Refusal as error:
+            log.info("stopping %s: %s", cell.id[:12], error)
+
+    with trio.move_on_after(patience(room, configured)):
+        async with trio.open_nursery() as nursery:
+            for cell in room.registry:
+                if cell.running:
+                    nursery.start_soon(stop, cell)

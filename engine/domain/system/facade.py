@@ -1,0 +1,183 @@
+"""All that routes may import of the system room: version, info, and the supervision tree."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from engine.domain.logs.timestamps import format_nano
+from engine.domain.system.facts import Facts
+from engine.models.system import (
+    Commit,
+    Component,
+    ContainerdInfo,
+    ContainerdNamespaces,
+    Info,
+    Plugins,
+    RegistryConfig,
+    Runtime,
+    Version,
+)
+
+
+class Census(Protocol):
+    """How many of what there is."""
+
+    def counts(self) -> tuple[int, int, int]: ...
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What was decided at start, as /info and /version show it."""
+
+    engine_id: str
+    version: str
+    commit: str
+    build_time: str
+    api_version: str
+    min_api_version: str
+    data_root: Path
+    snapshotter: str
+    cgroup_driver: str
+    log_driver: str
+    default_runtime: str
+    runtimes: dict[str, str]
+    labels: list[str]
+    live_restore: bool
+    debug: bool
+    init_binary: str
+    containerd_address: str
+    namespace: str
+    plugin_namespace: str
+
+
+class System:
+    """`containerd` asks its version (and answers empty while it is away), `tree` shows the services."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        facts: Facts,
+        *,
+        census: Census,
+        images: Callable[[], int],
+        listeners: Callable[[], int],
+        containerd: Callable[[], Awaitable[tuple[str, str]]],
+        runc: Callable[[], Awaitable[tuple[str, str]]],
+        tree: Callable[[], dict[str, Any]],
+    ) -> None:
+        self.identity = identity
+        self.facts = facts
+        self._census = census
+        self._images = images
+        self._listeners = listeners
+        self._containerd = containerd
+        self._runc = runc
+        self.tree = tree
+
+    async def version(self) -> Version:
+        who, facts = self.identity, self.facts
+        details = {
+            "ApiVersion": who.api_version,
+            "Arch": facts.architecture,
+            "BuildTime": who.build_time,
+            "Experimental": "false",
+            "GitCommit": who.commit,
+            "GoVersion": "",
+            "KernelVersion": facts.kernel_release,
+            "MinAPIVersion": who.min_api_version,
+            "Os": "linux",
+        }
+        containerd, runc = await self._containerd(), await self._runc()
+        return Version(
+            components=[
+                Component(name="Engine", version=who.version, details=details),
+                Component(
+                    name="containerd", version=containerd[0], details={"GitCommit": containerd[1]}
+                ),
+                Component(name="runc", version=runc[0], details={"GitCommit": runc[1]}),
+            ],
+            version=who.version,
+            api_version=who.api_version,
+            min_api_version=who.min_api_version,
+            git_commit=who.commit,
+            os="linux",
+            arch=facts.architecture,
+            kernel_version=facts.kernel_release,
+            build_time=who.build_time,
+        )
+
+    async def info(self) -> Info:
+        who, facts = self.identity, self.facts
+        running, paused, stopped = self._census.counts()
+        containerd, runc = await self._containerd(), await self._runc()
+        return Info(
+            id=who.engine_id,
+            containers=running + paused + stopped,
+            containers_running=running,
+            containers_paused=paused,
+            containers_stopped=stopped,
+            images=self._images(),
+            driver=who.snapshotter,
+            driver_status=[("driver-type", "io.containerd.snapshotter.v1")],
+            plugins=Plugins(
+                volume=["local"], network=["bridge", "host", "null"], log=["json-file", "none"]
+            ),
+            memory_limit=self._has("memory"),
+            swap_limit=facts.swap_limit,
+            cpu_cfs_period=self._has("cpu"),
+            cpu_cfs_quota=self._has("cpu"),
+            cpu_shares=self._has("cpu"),
+            cpu_set=self._has("cpuset"),
+            pids_limit=self._has("pids"),
+            ipv4_forwarding=facts.ipv4_forwarding,
+            debug=who.debug,
+            n_fd=len(list(Path("/proc/self/fd").iterdir())),
+            n_goroutines=0,
+            oom_kill_disable=not facts.cgroup_v2,
+            system_time=format_nano(time.time_ns()),
+            logging_driver=who.log_driver,
+            cgroup_driver=who.cgroup_driver,
+            cgroup_version="2" if facts.cgroup_v2 else "1",
+            n_events_listener=self._listeners(),
+            kernel_version=facts.kernel_release,
+            operating_system=facts.operating_system,
+            os_version=facts.os_version,
+            os_type="linux",
+            architecture=facts.machine,
+            registry_config=RegistryConfig(insecure_registry_cidrs=["127.0.0.0/8"]),
+            n_cpu=facts.cpus,
+            mem_total=facts.memory,
+            docker_root_dir=str(who.data_root),
+            name=socket.gethostname(),
+            labels=who.labels,
+            server_version=who.version,
+            runtimes={name: Runtime(path=path or name) for name, path in who.runtimes.items()},
+            default_runtime=who.default_runtime,
+            live_restore_enabled=who.live_restore,
+            init_binary=who.init_binary,
+            containerd_commit=Commit(id=containerd[1]),
+            runc_commit=Commit(id=runc[1]),
+            security_options=self._security(),
+            containerd=ContainerdInfo(
+                address=who.containerd_address,
+                namespaces=ContainerdNamespaces(
+                    containers=who.namespace, plugins=who.plugin_namespace
+                ),
+            ),
+        )
+
+    def _has(self, controller: str) -> bool:
+        return controller in self.facts.controllers
+
+    def _security(self) -> list[str]:
+        options = ["name=seccomp,profile=builtin"] if self.facts.seccomp else []
+        if self.facts.apparmor:
+            options.insert(0, "name=apparmor")
+        if self.facts.cgroup_v2:
+            options.append("name=cgroupns")
+        return options
