@@ -21,11 +21,16 @@ class StreamBody(IterableBody):
         self.headers_first = headers_first
 
 
+def encode(obj: Any) -> bytes:
+    """JSON and a newline, for a line of a stream."""
+    return _encoder.encode(obj) + b"\n"
+
+
 def json_response(
     obj: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Anything that msgspec encodes; the body ends in a newline, as Go's encoder writes it."""
-    return raw_response(_encoder.encode(obj) + b"\n", status, headers=headers)
+    return raw_response(encode(obj), status, headers=headers)
 
 
 def raw_response(

@@ -27,7 +27,8 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
             since_ns = moment(since, "since")
         if since_ns is not None and until is not None and since_ns > until:
             raise InvalidParameter(
-                "`since` time (%s) cannot be after `until` time (%s)" % (since, query_text("until"))
+                f"`since` time ({since}) cannot be after `until` time ({query_text('until')})"
+            )
             )
         stream = rooms.events.stream(wanted, since_ns=since_ns, since_seq=since_seq, until_ns=until)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
 import time
@@ -16,12 +17,12 @@ from engine.domain.containers.records import Container, to_document
 from engine.domain.containers.room import Room
 from engine.domain.events.facade import Batch
 from engine.domain.logs.options import check_options
-from engine.domain.names import generator, ids, rules
+from engine.domain.names import candidates, check_name, generate_id
 from engine.errors import Conflict, InvalidParameter
 from engine.models.containers import ContainerConfig, HostConfig, LogConfig
 from engine.models.networks import EndpointSettings, NetworkingConfig
 
-NAME_TRIES = 6
+_random = random.Random()
 
 
 async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
@@ -32,7 +33,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
     if asked == ContainerConfig():
         raise InvalidParameter("Config cannot be empty in order to create a container")
     image = outside.images.resolve(request.image)
-    container_id = ids.generate()
+    container_id = generate_id()
     config = merge.merge_image(asked, image.config.config or ContainerConfig())
     merge.command(config)
     checked = validation.check_create(
@@ -45,7 +46,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
     host = _with_defaults(checked.host, outside)
     mounts = binds.resolve_mounts(config, host, data_root=str(settings.data_root))
     if message.name:
-        rules.container_name(message.name)
+        check_name(message.name)
     name = reserve_name(room, message.name, container_id)
     try:
         record = Container(
@@ -74,20 +75,16 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
 
 
 def reserve_name(room: Room, asked: str, container_id: str) -> str:
-    """The asked name, or one of ours: six tries, from the second with a digit, then the short ID (row 5)."""
+    """The asked name, or the first free one of ours (row 5); without its slash."""
     if asked:
-        name = rules.container_name(asked)
+        name = check_name(asked).removeprefix("/")
         room.registry.reserve(name, container_id)
         return name
-    for attempt in range(NAME_TRIES):
-        name = generator.generate(random) + (str(random.randrange(10)) if attempt else "")
-        try:
+    for name in candidates(_random, container_id):
+        with contextlib.suppress(Conflict):
             room.registry.reserve(name, container_id)
-        except Conflict:
-            continue
-        return name
-    room.registry.reserve(container_id[:12], container_id)
-    return container_id[:12]
+            return name
+    raise Conflict(f"no free name for container {container_id}")
 
 
 def _with_defaults(host: HostConfig, outside: Outside) -> HostConfig:

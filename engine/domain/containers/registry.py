@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.domain.containers.cell import Cell
-from engine.domain.names.ids import IdIndex
-from engine.errors import Conflict, InvalidParameter, NotFound
+from engine.domain.names import IdIndex, in_use, stored
+from engine.errors import NotFound
 
 
 class Registry:
@@ -31,22 +31,16 @@ class Registry:
 
     def reserve(self, name: str, container_id: str) -> None:
         """Conflict with dockerd's text (clients match it) when another container has the name."""
-        owner = self._names.setdefault(name, container_id)
+        owner = self._names.setdefault(stored(name), container_id)
         if owner != container_id:
-            raise Conflict(
-                f'Conflict. The container name "/{name}" is already in use by container "{owner}". '
-                "You have to remove (or rename) that container to be able to reuse that name."
-            )
+            raise in_use(name, owner)
 
     def release(self, name: str, container_id: str) -> None:
-        if self._names.get(name) == container_id:
-            del self._names[name]
-
-    def taken(self, name: str) -> bool:
-        return name in self._names
+        if self._names.get(stored(name)) == container_id:
+            del self._names[stored(name)]
 
     def add(self, cell: Cell) -> None:
-        self._names[cell.record.name] = cell.record.id
+        self._names[stored(cell.record.name)] = cell.record.id
         self._cells[cell.record.id] = cell
         self._ids.add(cell.record.id)
 
@@ -61,18 +55,15 @@ class Registry:
 
     def resolve(self, reference: str) -> Cell:
         """By exact ID, exact name, then unique ID prefix (row 3)."""
-        if not reference:
-            raise InvalidParameter('invalid name or ID supplied: ""')
-        if cell := self._cells.get(reference):
-            return cell
-        if (owner := self._names.get(reference.removeprefix("/"))) and owner in self._cells:
-            return self._cells[owner]
-        found = self._ids.resolve(reference)
-        if found is None:
+        found = self._ids.resolve(reference, self._names)
+        cell = self._cells.get(found)
+        if cell is None:  # the name is reserved, the container is not committed yet
             raise NotFound(f"No such container: {reference}")
-        return self._cells[found]
+        return cell
 
     def by_short_id(self, short_id: str) -> Cell | None:
         """By the first 12 characters of an ID."""
-        found = self._ids.resolve(short_id)
-        return None if found is None else self._cells[found]
+        try:
+            return self._cells[self._ids.prefix(short_id)]
+        except NotFound:
+            return None

@@ -11,7 +11,7 @@ from engine.domain.execs.messages import Compare, ExecExited, StartExec
 from engine.domain.execs.records import Exec
 from engine.domain.execs.session import ExecSession
 from engine.domain.execs.store import ExecStore
-from engine.domain.names import ids
+from engine.domain.names import generate_id
 from engine.domain.streams.session import ProcessStreams
 from engine.errors import Conflict, EngineError, InvalidParameter
 from engine.models.execs import ExecConfig, ExecInspect, ProcessConfig
@@ -31,7 +31,7 @@ class Execs:
         rules.check_exec(cell.record)
         if not config.cmd:
             raise InvalidParameter("No exec command specified")
-        exec_id = ids.generate()
+        exec_id = generate_id()
         exec = Exec(exec_id, cell.id, config, self._streams(cell.id, exec_id))
         extra = {"execID": exec_id}
         await self._room.outside.journal.commit(

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from engine.domain.execs.messages import ExecMessage
 from engine.domain.execs.records import Exec
-from engine.domain.names.ids import IdIndex
-from engine.errors import NotFound
+from engine.domain.names import IdIndex
 from supervisors import Mailbox
 
 
@@ -15,7 +14,7 @@ class ExecStore:
     def __init__(self) -> None:
         self.mailbox: Mailbox[ExecMessage] = Mailbox("execs", 1024)
         self._execs: dict[str, Exec] = {}
-        self._ids = IdIndex()
+        self._ids = IdIndex("exec instance")
 
     def __iter__(self) -> Iterator[Exec]:
         return iter(list(self._execs.values()))
@@ -29,10 +28,7 @@ class ExecStore:
 
     def resolve(self, reference: str) -> Exec:
         """NotFound with dockerd's text."""
-        found = self._ids.resolve(reference) if reference not in self._execs else reference
-        if found is None:
-            raise NotFound(f"No such exec instance: {reference}")
-        return self._execs[found]
+        return self._execs[self._ids.resolve(reference)]
 
     def discard(self, exec_id: str) -> None:
         if self._execs.pop(exec_id, None) is not None:

@@ -1,45 +1,31 @@
-"""IDs of containers, execs and networks, and finding them by their beginnings."""
+"""Makes and shortens the IDs of containers, networks and execs."""
 
 from __future__ import annotations
 
-import os
-from bisect import bisect_left
-
-from engine.errors import SystemFailure
+import re
+import secrets
+from collections.abc import Callable
 
 SHORT = 12
+_ID = re.compile(r"[0-9a-f]{64}")
 
 
-def generate() -> str:
-    """64 hexadecimal digits whose first twelve are no decimal number (some would take it for one)."""
+def generate_id(token: Callable[[int], bytes] = secrets.token_bytes) -> str:
+    """32 random bytes in hex, whose short form is never a decimal number.
+
+    The short form is the default host name, and some programs take a number for an address.
+    """
     while True:
-        found = os.urandom(32).hex()
-        if not found[:SHORT].isdecimal():
-            return found
+        identity = token(32).hex()
+        if not short_id(identity).isdigit():
+            return identity
 
 
-class IdIndex:
-    """IDs in order; a lookup by prefix is a binary search."""
+def short_id(identity: str) -> str:
+    """The first 12 characters, after the algorithm of a digest (`sha256:`)."""
+    return identity.rpartition(":")[2][:SHORT]
 
-    def __init__(self) -> None:
-        self._ids: list[str] = []
 
-    def add(self, id: str) -> None:
-        position = bisect_left(self._ids, id)
-        if position == len(self._ids) or self._ids[position] != id:
-            self._ids.insert(position, id)
-
-    def remove(self, id: str) -> None:
-        position = bisect_left(self._ids, id)
-        if position < len(self._ids) and self._ids[position] == id:
-            del self._ids[position]
-
-    def resolve(self, prefix: str) -> str | None:
-        """The only ID that begins so; None if there is none. SystemFailure (dockerd's 500) for several."""
-        position = bisect_left(self._ids, prefix)
-        found = self._ids[position : position + 2]
-        if not prefix or not found or not found[0].startswith(prefix):
-            return None
-        if len(found) > 1 and found[1].startswith(prefix) and found[0] != prefix:
-            raise SystemFailure(f"Multiple IDs found with provided prefix: {prefix}")
-        return found[0]
+def is_id(text: str) -> bool:
+    """Whether the text is a full ID."""
+    return _ID.fullmatch(text) is not None

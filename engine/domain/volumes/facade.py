@@ -10,7 +10,7 @@ import msgspec
 import trio
 
 from engine.domain.containers.binds import MountSpec, source_missing
-from engine.domain.names import ids
+from engine.domain.names import generate_id
 
 __all__ = ["Volumes"]
 
@@ -37,7 +37,7 @@ class Volumes:
             return mount
         if mount.type != "volume":
             return mount
-        name = mount.name or ids.generate()
+        name = mount.name or generate_id()
         directory = self._root / name / "_data"
         directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         return msgspec.structs.replace(mount, name=name, source=str(directory))
