@@ -76,6 +76,8 @@ def serve(loaded: Loaded) -> int:
 
 def set_up_logging(level: str) -> None:
     names = {"warn": "WARNING", "fatal": "CRITICAL", "trace": "DEBUG"}
+    for noisy in ("hpack", "asyncio", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.basicConfig(
         level=names.get(level, level.upper()),
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",

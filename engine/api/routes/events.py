@@ -29,7 +29,6 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
             raise InvalidParameter(
                 f"`since` time ({since}) cannot be after `until` time ({query_text('until')})"
             )
-            )
         stream = rooms.events.stream(wanted, since_ns=since_ns, since_seq=since_seq, until_ns=until)
 
         async def lines() -> AsyncIterator[bytes]:
