@@ -1,5 +1,7 @@
 """The supervision tree: services, mailboxes, restarts, on trio alone."""
 
+from __future__ import annotations
+
 from supervisors.errors import (
     BadTree,
     ChildInUse,

@@ -283,6 +283,41 @@ async def test_a_closed_mailbox_refuses_the_queued_the_waiting_and_the_later(
         pass
 
 
+async def test_closing_the_mailbox_ends_its_reader(autojump_clock: MockClock) -> None:
+    box: Mailbox[Mail] = Mailbox("gone")
+
+    async def read() -> None:
+        with box.open() as inbox:
+            async for _ in inbox:
+                raise AssertionError
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await wait_all_tasks_blocked()
+        box.close()
+
+
+async def test_a_full_queue_does_not_make_its_reader_hog_the_loop(
+    autojump_clock: MockClock,
+) -> None:
+    box: Mailbox[Mail] = Mailbox("notes")
+    for text in "abcdef":
+        box.offer(Note(text))
+    read = 0
+
+    async def other() -> None:
+        await trio.lowlevel.checkpoint()
+        assert read < 6
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(other)
+        with box.open() as inbox:
+            async for _ in inbox:
+                read += 1
+                if read == 6:
+                    inbox.close()
+
+
 async def test_a_letter_taken_before_the_close_is_still_answered(
     autojump_clock: MockClock,
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable
 
 import pytest
 import trio
@@ -18,8 +17,6 @@ from supervisors import (
     Restart,
     Service,
     ServiceCrashed,
-    ServiceStopped,
-    Strategy,
     Supervisor,
     UnexpectedEnd,
     Worker,
@@ -178,113 +175,6 @@ async def test_a_factory_that_fails_in_a_restart_counts_too(autojump_clock: Mock
             await trio.sleep_forever()
 
 
-async def test_rest_for_one_restarts_dependents_in_the_graph(autojump_clock: MockClock) -> None:
-    stage = Stage()
-    specs = [
-        stage.spec("late", "middle"),
-        stage.spec("stranger"),
-        stage.spec("base"),
-        stage.spec("middle", "base"),
-        stage.spec("neighbour"),
-    ]
-    async with running(Supervisor("root", specs, strategy=Strategy.REST_FOR_ONE)) as tree:
-        stage.diary.clear()
-        stage.crash("base")
-        await settle()
-        assert stage.diary.take() == ["-late", "-middle", "+base", "+middle", "+late"]
-        stage.crash("middle")
-        await settle()
-        assert stage.diary.take() == ["-late", "+middle", "+late"]
-        stage.crash("late")
-        await settle()
-        assert stage.diary.take() == ["+late"]
-        assert set(states(tree).values()) == {"running"}
-
-
-async def test_one_for_all_restarts_all_in_order(autojump_clock: MockClock) -> None:
-    stage = Stage()
-    specs = [stage.spec("a"), stage.spec("b", "a"), stage.spec("c", "b")]
-    async with running(Supervisor("root", specs, strategy=Strategy.ONE_FOR_ALL)):
-        stage.diary.clear()
-        stage.crash("b")
-        await settle()
-        assert stage.diary.take() == ["-c", "-a", "+a", "+b", "+c"]
-
-
-async def test_a_group_that_crashes_together_is_restarted_once(autojump_clock: MockClock) -> None:
-    stage = Stage()
-    specs = [stage.spec("a"), stage.spec("b", "a")]
-    async with running(Supervisor("root", specs, strategy=Strategy.ONE_FOR_ALL)):
-        stage.diary.clear()
-        stage.crash("a")
-        stage.crash("b")
-        await settle()
-        assert stage.diary.take() == ["+a", "+b"]
-
-
-async def test_a_member_that_fails_in_a_group_restart_is_tried_again_with_its_dependents(
-    autojump_clock: MockClock,
-) -> None:
-    stage = Stage()
-    errors: list[BaseException] = []
-    middle = ChildSpec(
-        name="b", factory=FailsToStart(errors, stage.spec("b").factory), depends_on=("a",)
-    )
-    specs = [stage.spec("a"), middle, stage.spec("c", "b")]
-    async with running(Supervisor("root", specs, strategy=Strategy.REST_FOR_ONE)) as tree:
-        stage.diary.clear()
-        errors.append(OSError("not yet"))
-        stage.crash("a")
-        await settle()
-        assert stage.diary.take() == ["-c", "-b", "+a", "+b", "+c"]
-        assert set(states(tree).values()) == {"running"}
-
-
-async def test_a_temporary_dependent_is_not_restarted_with_its_group(
-    autojump_clock: MockClock,
-) -> None:
-    stage = Stage()
-    specs = [stage.spec("a"), stage.spec("t", "a", restart=Restart.TEMPORARY)]
-    async with running(Supervisor("root", specs, strategy=Strategy.REST_FOR_ONE)) as tree:
-        stage.diary.clear()
-        stage.crash("a")
-        await settle()
-        assert stage.diary.take() == ["-t", "+a"]
-        assert states(tree) == {"a": "running", "t": "stopped"}
-
-
-async def test_a_finished_member_is_not_revived_by_its_group(autojump_clock: MockClock) -> None:
-    stage = Stage()
-    specs = [stage.spec("a"), stage.spec("t", "a", restart=Restart.TRANSIENT)]
-    async with running(Supervisor("root", specs, strategy=Strategy.ONE_FOR_ALL)):
-        stage.players["t"].end()
-        await settle()
-        stage.diary.clear()
-        stage.crash("a")
-        await settle()
-        assert stage.diary.take() == ["+a"]
-
-
-async def test_a_crash_before_the_group_is_complete_fails_the_start(
-    autojump_clock: MockClock,
-) -> None:
-    stage = Stage()
-    tree = Supervisor(
-        "root",
-        [stage.spec("a"), stage.spec("b", "a", start_delay=100)],
-        strategy=Strategy.REST_FOR_ONE,
-    )
-    async with trio.open_nursery() as nursery:
-
-        async def crash_soon() -> None:
-            await trio.sleep(1)
-            stage.crash("a")
-
-        nursery.start_soon(crash_soon)
-        with pytest.raises(ValueError, match="a broke"):
-            await nursery.start(tree.run)
-
-
 async def test_one_for_one_restarts_also_while_others_start(autojump_clock: MockClock) -> None:
     stage = Stage()
     tree = Supervisor("root", [stage.spec("a"), stage.spec("slow", start_delay=100)])
@@ -316,111 +206,6 @@ async def test_stopping_interrupts_a_slow_restart(autojump_clock: MockClock) -> 
         await trio.sleep(1)
     assert trio.current_time() == pytest.approx(51)
     assert states(tree) == {"slow": "stopped"}
-
-
-def nest(stage: Stage, *, max_restarts: int) -> Callable[[], Supervisor]:
-    return lambda: Supervisor("nested", [stage.spec("x")], max_restarts=max_restarts)
-
-
-async def test_a_nested_supervisor_that_gives_up_is_restarted_as_a_child(
-    autojump_clock: MockClock,
-) -> None:
-    stage = Stage()
-    spec = ChildSpec(name="n", factory=nest(stage, max_restarts=1))
-    async with running(Supervisor("root", [spec], max_restarts=1)) as tree:
-        for _ in range(2):
-            stage.crash("x")
-            await settle()
-        assert states(tree) == {"n": "running"}
-        assert node(tree, "n").restarts == 1
-        assert (node(tree, "n").last_error or "").startswith("IntensityExceeded: root/n gave up")
-
-
-async def test_intensities_multiply_through_the_levels(autojump_clock: MockClock) -> None:
-    stage = Stage()
-    spec = ChildSpec(name="n", factory=nest(stage, max_restarts=1))
-    with pytest.RaisesGroup(IntensityExceeded):
-        async with running(Supervisor("root", [spec], max_restarts=1)):
-            for _ in range(4):
-                stage.crash("x")
-                await settle()
-            await trio.sleep_forever()
-    assert stage.made == 4
-
-
-async def test_a_nested_supervisor_that_gives_up_is_quarantined(autojump_clock: MockClock) -> None:
-    stage = Stage()
-    box: Mailbox[object] = Mailbox("n")
-    spec = ChildSpec(
-        name="n", factory=nest(stage, max_restarts=0), quarantine=True, mailboxes=(box,)
-    )
-    async with running(Supervisor("root", [spec, stage.spec("b")], max_restarts=0)) as tree:
-        stage.crash("x")
-        await settle()
-        assert states(tree) == {"n": "quarantined", "b": "running"}
-        assert "x broke" in (node(tree, "n").last_error or "")
-        with pytest.raises(ServiceStopped, match="it is quarantined"):
-            await box.tell("anyone there?")
-        # And it can be revived, with its allowance back.
-        await tree.restart("n")
-        assert states(tree) == {"n": "running", "b": "running"}
-
-
-async def test_a_quarantined_dynamic_child_stays_until_it_is_removed(
-    autojump_clock: MockClock,
-) -> None:
-    stage = Stage()
-    async with running(Supervisor("root", max_restarts=0)) as tree:
-        await tree.add(
-            ChildSpec(
-                name="n",
-                factory=nest(stage, max_restarts=0),
-                quarantine=True,
-                restart=Restart.TRANSIENT,
-            )
-        )
-        stage.crash("x")
-        await settle()
-        assert states(tree) == {"n": "quarantined"}
-        await tree.remove("n")
-        assert tree.names() == ()
-
-
-async def test_a_plain_child_is_quarantined_past_its_own_allowance(
-    autojump_clock: MockClock,
-) -> None:
-    stage = Stage()
-    specs = [stage.spec("a", quarantine=True), stage.spec("b")]
-    async with running(Supervisor("root", specs, max_restarts=1)) as tree:
-        stage.crash("a")
-        await settle()
-        stage.crash("b")  # the supervisor's allowance is untouched
-        await settle()
-        assert states(tree) == {"a": "running", "b": "running"}
-        stage.crash("a")
-        await settle()
-        assert states(tree) == {"a": "quarantined", "b": "running"}
-
-
-async def test_dependents_of_a_child_that_fails_for_good_are_started_without_it(
-    autojump_clock: MockClock,
-) -> None:
-    stage = Stage()
-    errors: list[BaseException] = []
-    shaky = ChildSpec(
-        name="q",
-        factory=FailsToStart(errors, stage.spec("q").factory),
-        depends_on=("a",),
-        quarantine=True,
-    )
-    specs = [stage.spec("a"), shaky, stage.spec("c", "q")]
-    async with running(
-        Supervisor("root", specs, strategy=Strategy.REST_FOR_ONE, max_restarts=1)
-    ) as tree:
-        errors += [OSError("1"), OSError("2")]
-        stage.crash("a")
-        await settle()
-        assert states(tree) == {"a": "running", "q": "quarantined", "c": "running"}
 
 
 class Poke(Request[str]):
