@@ -101,3 +101,18 @@ async def test_all_are_bound_or_none(tmp_path: Path) -> None:
 def test_sockets_of_another_process_are_not_taken() -> None:
     with pytest.raises(ListenError, match="socket activation"):
         inherited(FdListener(), {"LISTEN_PID": "1", "LISTEN_FDS": "1"})
+
+
+def test_sockets_of_systemd_are_taken_by_name_and_number() -> None:
+    with socket.socket() as passed:
+        passed.bind(("127.0.0.1", 0))
+        passed.listen(1)
+        first = passed.fileno()
+        env = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "docker"}
+        for name in ("", "docker", str(first)):
+            (bound,) = inherited(FdListener(name), env, first=first)
+            assert bound.sock.getsockname() == passed.getsockname()
+            bound.close()
+        with pytest.raises(ListenError, match="fd://other"):
+            inherited(FdListener("other"), env, first=first)
+    assert passed.fileno() == -1

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import shutil
 import socket
+import ssl
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,7 +13,8 @@ import trio.testing
 from quart_trio import QuartTrio
 
 from engine.api.app import create_app
-from engine.api.listeners import ListenError, TcpListener, UnixListener
+from engine.api.hijack import hijack
+from engine.api.listeners import ListenError, TcpListener, Tls, UnixListener
 from engine.api.responses import json_response
 from engine.api.server import Server
 from tests.engine.api.serving import Client, connect, serving
@@ -100,3 +105,56 @@ async def test_a_foreign_page_is_refused_on_tcp_alone(tmp_path: Path) -> None:
         async with await connect(tmp_path / "s") as client:
             await client.send(request)
             assert (await client.rest()).startswith(b"HTTP/1.1 200 OK")
+
+
+def certificate(where: Path, name: str, issuer: str | None = None) -> None:
+    """Make a key and a certificate for localhost, signed by itself or by an issuer."""
+    extra = ["-CA", str(where / f"{issuer}.pem"), "-CAkey", str(where / f"{issuer}.key")]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        + ["-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext"]
+        + ["subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        + ["-keyout", str(where / f"{name}.key"), "-out", str(where / f"{name}.pem")]
+        + (extra if issuer else []),
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes certificates with openssl")
+async def test_tls_verifies_clients_and_carries_hijacked_streams(tmp_path: Path) -> None:
+    def register(app: QuartTrio) -> None:
+        @app.post("/attach")
+        async def attach():  # type: ignore[no-untyped-def]
+            async with await hijack() as stream:
+                await stream.send_all(b"got " + await stream.receive_some())
+                await stream.send_eof()
+
+    certificate(tmp_path, "ca")
+    certificate(tmp_path, "server", "ca")
+    certificate(tmp_path, "client", "ca")
+    ca = tmp_path / "ca.pem"
+    tls = Tls(cert=tmp_path / "server.pem", key=tmp_path / "server.key", ca=ca, verify=True)
+    async with serving(register, tmp_path / "s", TcpListener("127.0.0.1", 0, tls)) as server:
+        port = server.bound[1].sock.getsockname()[1]
+        context = ssl.create_default_context(cafile=str(ca))
+        # In TLS 1.3 the client hears of its refusal only when it reads.
+        with suppress(trio.BrokenResourceError):
+            assert await attach_over(context, port) == b""
+        context.load_cert_chain(tmp_path / "client.pem", tmp_path / "client.key")
+        assert await attach_over(context, port) == b"got hello"
+
+
+async def attach_over(context: ssl.SSLContext, port: int) -> bytes:
+    stream = await trio.open_ssl_over_tcp_stream(
+        "127.0.0.1", port, ssl_context=context, https_compatible=True
+    )
+    await stream.send_all(
+        b"POST /attach HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nhello"
+    )
+    found = b""
+    while data := await stream.receive_some():
+        found += data
+    await stream.aclose()
+    return found.partition(b"\r\n\r\n")[2]
