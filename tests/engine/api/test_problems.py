@@ -64,3 +64,4 @@ def test_bodies_end_in_a_newline() -> None:
 async def test_not_modified_has_no_body() -> None:
     response = problem_response(errors.NotModified("already started"))
     assert (response.status_code, await response.get_data()) == (304, b"")
+    assert not response.headers
