@@ -150,11 +150,12 @@ async def attach_over(context: ssl.SSLContext, port: int) -> bytes:
     stream = await trio.open_ssl_over_tcp_stream(
         "127.0.0.1", port, ssl_context=context, https_compatible=True
     )
-    await stream.send_all(
-        b"POST /attach HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nhello"
-    )
     found = b""
-    while data := await stream.receive_some():
-        found += data
-    await stream.aclose()
+    async with stream:
+        await stream.send_all(
+            b"POST /attach HTTP/1.1\r\nHost: localhost\r\n"
+            b"Connection: Upgrade\r\nUpgrade: tcp\r\n\r\nhello"
+        )
+        while data := await stream.receive_some():
+            found += data
     return found.partition(b"\r\n\r\n")[2]
