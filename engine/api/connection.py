@@ -55,8 +55,6 @@ class Connection(TCPServer):
             async with TaskGroup() as self._task_group:
                 if await self._open():
                     await self._read_data()
-        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
         except Exception:
             log.exception("a connection failed")
         finally:
@@ -73,7 +71,11 @@ class Connection(TCPServer):
                 return False
         sock = getattr(self.stream, "transport_stream", self.stream).socket
         self.family = sock.family
-        self.peer = peer_of(sock)
+        try:
+            client, server = sock.getpeername(), sock.getsockname()
+            self.peer = peer_of(sock)
+        except OSError:
+            return False  # gone already
         self.wire = Wire(
             self,
             self.app,
@@ -82,8 +84,8 @@ class Connection(TCPServer):
             self._task_group,
             ConnectionState({}),
             isinstance(self.stream, trio.SSLStream),
-            parse_socket_addr(sock.family, sock.getpeername()),
-            parse_socket_addr(sock.family, sock.getsockname()),
+            parse_socket_addr(sock.family, client),
+            parse_socket_addr(sock.family, server),
             self.protocol_send,
         )
         self.protocol = self.wire  # type: ignore[assignment]

@@ -272,14 +272,16 @@ def _tcp_socket(family: int, address: tuple[object, ...]) -> socket.socket:
     return sock
 
 
-def inherited(listener: FdListener, environ: Mapping[str, str] | None = None) -> list[Bound]:
+def inherited(
+    listener: FdListener, environ: Mapping[str, str] | None = None, *, first: int = _FIRST_FD
+) -> list[Bound]:
     """Sockets passed by systemd (sd_listen_fds(3)). They are duplicated, for later restarts."""
     env = os.environ if environ is None else environ
     if env.get("LISTEN_PID") != str(os.getpid()) or not env.get("LISTEN_FDS", "").isdecimal():
         raise ListenError(
             "no sockets found via socket activation: make sure the service was started by systemd"
         )
-    numbers = range(_FIRST_FD, _FIRST_FD + int(env["LISTEN_FDS"]))
+    numbers = range(first, first + int(env["LISTEN_FDS"]))
     names = env.get("LISTEN_FDNAMES", "").split(":")
     chosen = [
         fd

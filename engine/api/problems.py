@@ -11,6 +11,7 @@ from quart import Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoRoute
 
+from engine.api.responses import empty_response, raw_response
 from engine.errors import (
     Conflict,
     DeadlineExceeded,
@@ -76,5 +77,5 @@ def problem_response(error: BaseException) -> Response:
     """The answer to a request that raised."""
     status, text = status_and_text(error)
     if status == HTTPStatus.NOT_MODIFIED:
-        return Response(b"", status)
-    return Response(body_of(text), status, content_type="application/json")
+        return empty_response(status)
+    return raw_response(body_of(text), status)

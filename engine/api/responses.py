@@ -45,7 +45,9 @@ def raw_response(
 
 def empty_response(status: int = 204, headers: Mapping[str, str] | None = None) -> Response:
     """A status without a body: 204, 304, or 201 of the few that write nothing."""
-    return _response(DataBody(b""), status, None, headers, length=None if status == 204 else 0)
+    return _response(
+        DataBody(b""), status, None, headers, length=None if status in {204, 304} else 0
+    )
 
 
 def stream_response(

@@ -98,6 +98,19 @@ class Wire(H11Protocol):
             )
         )
 
+    async def _send_error_response(self, status_code: int) -> None:
+        """What cannot be parsed has Go's plain answer."""
+        reason = _reason(status_code)
+        body = b"%d %s" % (status_code, reason)
+        headers = [
+            (b"Content-Type", b"text/plain; charset=utf-8"),
+            (b"Content-Length", b"%d" % len(body)),
+            (b"Connection", b"close"),
+        ]
+        response = h11.Response(status_code=status_code, headers=headers, reason=reason)
+        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
+            await self._send_h11_event(event)
+
     async def send_continue(self) -> None:
         """Let a client that waits for it send its body: only once a handler asks for that."""
         if self.connection.they_are_waiting_for_100_continue:
