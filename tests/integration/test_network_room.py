@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -239,7 +238,7 @@ async def test_restart_of_the_daemon_touches_nothing_that_is_right() -> None:
             assert await again.restore([one.saved()]) == frozenset()
             assert await here.ask(here.neighbour, "tcp", HOST, 8080) == f"seen {NEIGHBOUR}"
             assert (await here.ask(here.neighbour, "tcp", HOST, 8081)).startswith("failed")
-            assert not os.path.exists(gone.path)
+            assert not await trio.Path(gone.path).exists()
             after = run("nft", "-a", "list", "table", "inet", "trimaran-lab1")
             # The same rules and handles; only the element of the one who is gone has left.
             assert after == before.replace(
@@ -268,6 +267,17 @@ async def test_withdrawn_udp_port_forgets_its_flows() -> None:
 
 
 @in_lab
+async def test_same_udp_port_of_a_far_host_is_another_flow() -> None:
+    async with lab() as here, running_room(here) as networks:
+        one = await start(here, networks, "one")
+        here.serve(here.neighbour, "udp", 5000)
+        assert await here.ask(one.path, "udp", NEIGHBOUR, 5000) == f"seen {HOST}"
+        await start(here, networks, "two", ":5000:80/udp")
+        await networks.release("two")
+        assert f"src={one.ip} dst={NEIGHBOUR}" in run("conntrack", "-L", "-p", "udp")
+
+
+@in_lab
 async def test_port_in_use_on_the_host_refuses_and_leaves_nothing_taken() -> None:
     async with lab() as here, running_room(here) as networks:
         here.serve(None, "tcp", 8090)
@@ -290,7 +300,7 @@ async def test_release_leaves_no_namespace_link_or_port() -> None:
         assert one.netns_path is not None
         await networks.release("one")
         await networks.release("one")
-        assert not os.path.exists(one.netns_path)
+        assert not await trio.Path(one.netns_path).exists()
         await here.until(lambda: run("ip", "-o", "link", "show", "master", "trimaran0") == "")
         assert "172.31" not in run("nft", "list", "map", "inet", "trimaran-lab1", "any4")
         again = await networks.prepare("two", EndpointPlan(container_name="two"))

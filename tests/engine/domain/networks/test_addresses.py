@@ -56,7 +56,8 @@ def test_range_bounds_the_automatic_addresses_only() -> None:
 
 @given(st.lists(st.booleans(), max_size=60))
 def test_no_address_is_given_twice(moves: list[bool]) -> None:
-    addresses, held = allocator("10.0.0.0/26"), []
+    addresses = allocator("10.0.0.0/26")
+    held: list[IPv4Address] = []
     for take in moves:
         if take or not held:
             held.append(addresses.take_next())
