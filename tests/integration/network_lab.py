@@ -145,6 +145,14 @@ class Lab:
         done = await trio.run_process(command, capture_stdout=True)
         return done.stdout.decode().strip()
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Look until it is so, for at most three seconds."""
+        with trio.fail_after(3):
+            while True:
+                if condition():
+                    return
+                await trio.sleep(0.03)
+
     def close(self) -> None:
         for child in self._children:
             child.kill()
@@ -163,8 +171,7 @@ async def lab() -> AsyncIterator[Lab]:
             yield here
         finally:
             here.close()
-            for path in Path(directory, "netns").glob("*"):
-                await Netlink(here.exec_root).remove_namespace(str(path))
+            await Netlink(here.exec_root).sweep_namespaces(())
 
 
 @contextlib.asynccontextmanager

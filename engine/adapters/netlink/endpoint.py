@@ -17,6 +17,7 @@ from engine.domain.networks.ports import VethPlan
 from engine.errors import SystemFailure
 
 _LOOPBACK_INDEX = 1
+_BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 _TABLE_MAIN, _PROTOCOL_BOOT, _SCOPE_UNIVERSE, _UNICAST = 254, 3, 0, 1
 
 
@@ -25,6 +26,7 @@ def create(path: str, veths: Sequence[VethPlan]) -> None:
     with contextlib.ExitStack() as undo:
         with RouteSocket() as outside:
             masters = {veth.bridge: _index(veth.bridge) for veth in veths}
+            filtered = _bridge_asks_iptables()
             namespace.leave_for_new()
             namespace.bind(path)
             undo.callback(namespace.unbind, path)
@@ -32,7 +34,7 @@ def create(path: str, veths: Sequence[VethPlan]) -> None:
             with RouteSocket() as inside:
                 inside.transact(_up("lo", _LOOPBACK_INDEX))
                 for veth in veths:
-                    _plug(outside, inside, veth, masters[veth.bridge])
+                    _plug(outside, inside, veth, masters[veth.bridge], filtered=filtered)
         undo.pop_all()
 
 
@@ -40,9 +42,10 @@ def attach(path: str, veth: VethPlan) -> None:
     """One more interface for the namespace at `path`."""
     with RouteSocket() as outside:
         master = _index(veth.bridge)
+        filtered = _bridge_asks_iptables()
         namespace.leave_for(path)
         with RouteSocket() as inside:
-            _plug(outside, inside, veth, master)
+            _plug(outside, inside, veth, master, filtered=filtered)
 
 
 def _quieten_ipv6() -> None:
@@ -52,6 +55,13 @@ def _quieten_ipv6() -> None:
             Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
 
 
+def _bridge_asks_iptables() -> bool:
+    try:
+        return _BRIDGE_FILTER.read_text().strip() == "1"
+    except FileNotFoundError:  # br_netfilter is not loaded
+        return False
+
+
 def _index(name: str) -> int:
     try:
         return socket.if_nametoindex(name)
@@ -59,9 +69,14 @@ def _index(name: str) -> int:
         raise SystemFailure(f"there is no interface {name}") from error
 
 
-def _plug(outside: RouteSocket, inside: RouteSocket, veth: VethPlan, master: int) -> None:
+def _plug(
+    outside: RouteSocket, inside: RouteSocket, veth: VethPlan, master: int, *, filtered: bool
+) -> None:
+    # A bridge that asks iptables diverts a published port's frames itself, from port to port:
+    # isolation would part those too, and the firewall sees neighbours' frames anyway.
+    isolated = veth.isolated and not filtered
     with namespace.current() as here:
-        outside.transact(_pair(veth, master, here.number), _port(veth))
+        outside.transact(_pair(veth, master, here.number), _port(veth, isolated=isolated))
     index = _index(veth.name)
     requests = [_address(veth, index), _up(veth.name, index)]
     if veth.gateway is not None:
@@ -96,12 +111,12 @@ def _pair(veth: VethPlan, master: int, target: int) -> Message:
     )
 
 
-def _port(veth: VethPlan) -> Message:
+def _port(veth: VethPlan, *, isolated: bool) -> Message:
     """What a creation can't carry: the alias, the state, and the bridge port's behaviour.
 
     Hairpin lets a container reach its own published port; an isolated port is icc=false.
     """
-    behaviour = [("IFLA_BRPORT_MODE", 1), ("IFLA_BRPORT_ISOLATED", int(veth.isolated))]
+    behaviour = [("IFLA_BRPORT_MODE", 1), ("IFLA_BRPORT_ISOLATED", int(isolated))]
     info = [("IFLA_INFO_SLAVE_KIND", "bridge"), ("IFLA_INFO_SLAVE_DATA", {"attrs": behaviour})]
     return wire.link(
         f"set up veth {veth.host_name}",

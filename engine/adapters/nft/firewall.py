@@ -73,8 +73,8 @@ class NftFirewall:
             self._library.run(ruleset.replacement(self.table, plan))
 
     def _drift(self, plan: FirewallPlan) -> Drift:
-        lacking = tuple(str(site.chain) for site in self._sites(plan) if site.missing)
-        return loaded.compare(self._read(), plan, lacking)
+        wrong = tuple(str(s.chain) for s in self._sites(plan) if s.missing or s.stray)
+        return loaded.compare(self._read(), plan, wrong)
 
     def _read(self) -> loaded.Loaded | None:
         try:

@@ -154,13 +154,13 @@ def _forward(plan: FirewallPlan) -> list[str]:
 
 
 def _into(plan: FirewallPlan) -> list[str]:
-    """Into a container: answers, what a published port leads there, neighbours on the bridge.
+    """Into a container: answers, what a published port leads there, neighbours if they may.
 
-    Between neighbours the bridge decides (icc isolates its ports); their frames pass here only
-    when bridge-nf-call-iptables is 1.
+    Frames between neighbours pass here only when bridge-nf-call-iptables is 1; else it is the
+    bridge that parts them (isolated ports).
     """
     lines = ["chain into {", "ct state established,related accept", "ct status dnat accept"]
-    lines += [_same(net) for net in plan.bridges]
+    lines += [_same(net) for net in plan.bridges if net.icc]
     return [*lines, "drop", "}"]
 
 

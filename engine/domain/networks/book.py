@@ -88,6 +88,7 @@ class Book:
                 subnet=IPv4Network(network.subnet),
                 masquerade=network.masquerade,
                 internal=network.internal,
+                icc=network.icc,
             )
             for network in self.networks.values()
             if network.driver == "bridge"

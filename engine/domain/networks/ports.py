@@ -34,7 +34,7 @@ class VethPlan:
     gateway: IPv4Address | None
     mtu: int
     alias: str
-    isolated: bool = False  # icc=false: ports of the bridge that may not talk to each other
+    isolated: bool = False  # icc=false: no frame to another isolated port of the bridge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,7 @@ class BridgeRules:
     subnet: IPv4Network
     masquerade: bool = True
     internal: bool = False
+    icc: bool = True
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -89,7 +90,9 @@ class Drift:
     base: str = ""  # why the base rules must be loaded anew
     missing: frozenset[PortForward] = frozenset()
     surplus: frozenset[PortForward] = frozenset()
-    foreign: tuple[str, ...] = field(default=())  # foreign chains that would drop our traffic
+    foreign: tuple[str, ...] = field(
+        default=()
+    )  # foreign chains that lack our exemption, or keep it
 
     def __bool__(self) -> bool:
         return bool(self.base or self.missing or self.surplus or self.foreign)

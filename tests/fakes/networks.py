@@ -1,0 +1,172 @@
+"""Fakes of the networks room's ports: a host that exists in memory."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Interface, IPv4Network
+
+import trio
+
+from engine.domain.networks.hostports import Hold
+from engine.domain.networks.ports import (
+    BridgeSpec,
+    Drift,
+    FirewallPlan,
+    HostView,
+    PortForward,
+    VethPlan,
+)
+from engine.domain.networks.records import NetworkRecord
+
+
+@dataclass
+class FakeLinks:
+    routes: tuple[IPv4Network, ...] = ()
+    bridge_address: IPv4Interface | None = None
+    bridge_alias: str | None = None
+    bridge_ports: int = 0
+    closed: tuple[str, ...] = ("eth0",)
+    bridges: list[BridgeSpec] = field(default_factory=list)
+    spaces: dict[str, list[VethPlan]] = field(default_factory=dict)
+    forgotten: list[PortForward] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)
+    failure: Exception | None = None
+
+    async def survey(self, bridge: str) -> HostView:
+        await trio.lowlevel.checkpoint()
+        return HostView(
+            routes=self.routes,
+            bridge_address=self.bridge_address,
+            bridge_alias=self.bridge_alias,
+            bridge_ports=self.bridge_ports,
+            uplink_mtu=1460,
+        )
+
+    async def ensure_bridge(self, spec: BridgeSpec) -> None:
+        await trio.lowlevel.checkpoint()
+        self.bridges.append(spec)
+
+    async def remove_bridge(self, name: str, alias: str) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def enable_forwarding(self) -> tuple[str, ...]:
+        await trio.lowlevel.checkpoint()
+        return self.closed
+
+    def namespace_path(self, sandbox_id: str) -> str:
+        return f"/netns/{sandbox_id[:12]}"
+
+    async def create_namespace(self, path: str, veths: Sequence[VethPlan]) -> None:
+        await trio.sleep(0.003)
+        if self.failure is not None:
+            raise self.failure
+        self.spaces[path] = list(veths)
+
+    async def attach(self, path: str, veth: VethPlan) -> None:
+        await trio.lowlevel.checkpoint()
+        self.spaces[path].append(veth)
+
+    async def remove_namespace(self, path: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.spaces.pop(path, None)
+
+    async def sweep_namespaces(self, keep: Collection[str]) -> frozenset[str]:
+        await trio.lowlevel.checkpoint()
+        self.spaces = {path: veths for path, veths in self.spaces.items() if path in keep}
+        return frozenset(self.spaces)
+
+    async def sweep(self, alias_prefix: str, keep: Collection[str]) -> tuple[str, ...]:
+        await trio.lowlevel.checkpoint()
+        gone = tuple(name for name in self.stale if name not in keep)
+        self.stale = [name for name in self.stale if name in keep]
+        return gone
+
+    async def forget_flows(self, forwards: Iterable[PortForward]) -> None:
+        await trio.lowlevel.checkpoint()
+        self.forgotten.extend(forward for forward in forwards if forward.proto == "udp")
+
+
+class FakeFirewall:
+    """Holds what was loaded; `flush` is what an operator does to it."""
+
+    def __init__(self) -> None:
+        self.loaded: FirewallPlan | None = None
+        self.loads = 0
+        self.failure: Exception | None = None
+        self._send, self._receive = trio.open_memory_channel[None](10)
+
+    def flush(self) -> None:
+        self.loaded = None
+        self._send.send_nowait(None)
+
+    async def load(self, plan: FirewallPlan) -> bool:
+        await trio.lowlevel.checkpoint()
+        changed = self.loaded != plan
+        self.loads += changed
+        self.loaded = plan
+        return changed
+
+    async def change(
+        self, plan: FirewallPlan, *, add: Iterable[PortForward], remove: Iterable[PortForward]
+    ) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.failure is not None:
+            raise self.failure
+        self.loaded = plan
+
+    async def drift(self, plan: FirewallPlan) -> Drift:
+        await trio.lowlevel.checkpoint()
+        if self.loaded is None:
+            return Drift(base="the table is gone", missing=plan.forwards)
+        return Drift() if self.loaded == plan else Drift(missing=plan.forwards)
+
+    async def remove(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.loaded = None
+
+    async def changes(self) -> AsyncIterator[None]:
+        async for item in self._receive:
+            yield item
+
+
+@dataclass
+class FakeStore:
+    records: dict[str, NetworkRecord] = field(default_factory=dict)
+
+    async def load(self) -> list[NetworkRecord]:
+        await trio.lowlevel.checkpoint()
+        return list(self.records.values())
+
+    async def save(self, record: NetworkRecord) -> None:
+        await trio.lowlevel.checkpoint()
+        self.records[record.id] = record
+
+
+class FakeHold:
+    def __init__(self, host: FakeHost, key: tuple[str, str, int]) -> None:
+        self._host, self._key = host, key
+
+    def close(self) -> None:
+        self._host.bound.discard(self._key)
+
+
+class FakeHost:
+    """The host's sockets, as far as binding goes."""
+
+    def __init__(self, *, ipv6: bool = True, addresses: Collection[str] = ("127.0.0.1",)) -> None:
+        self.bound: set[tuple[str, str, int]] = set()
+        self.others: set[tuple[str, int]] = set()
+        self._ipv6 = ipv6
+        self._addresses = {*addresses, "0.0.0.0", "::"}
+
+    def bind(self, proto: str, host_ip: str, port: int) -> Hold:
+        if ":" in host_ip and not self._ipv6:
+            raise OSError(errno.EAFNOSUPPORT, "no IPv6")
+        if host_ip not in self._addresses:
+            raise OSError(errno.EADDRNOTAVAIL, "not here")
+        if (proto, port) in self.others:
+            raise OSError(errno.EADDRINUSE, "in use")
+        self.bound.add((proto, host_ip, port))
+        return FakeHold(self, (proto, host_ip, port))
