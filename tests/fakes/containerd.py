@@ -225,9 +225,7 @@ class FakeSnapshots:
         active = await self.stat(key)
         if name in self.snapshots:
             raise Conflict(f"snapshot {name}: already exists")
-        self.snapshots[name] = Snapshot(
-            name, active.parent, "committed", dict(labels), active.size
-        )
+        self.snapshots[name] = Snapshot(name, active.parent, "committed", dict(labels), active.size)
         del self.snapshots[key]
         self.leases.hold(lease, "snapshot", name)
 

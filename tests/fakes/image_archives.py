@@ -63,7 +63,11 @@ def blob_path(data: bytes) -> str:
 
 
 def oci_layout(
-    config: bytes, layers: Sequence[bytes], *, media_type: str, annotations: Members | dict[str, str]
+    config: bytes,
+    layers: Sequence[bytes],
+    *,
+    media_type: str,
+    annotations: Members | dict[str, str],
 ) -> tuple[bytes, bytes]:
     """The archive and its manifest. Layers as they are stored, of this media type."""
     manifest = json.dumps(

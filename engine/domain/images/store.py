@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 
 import trio
@@ -72,7 +72,7 @@ class Store:
         before = self.catalogue.records.get(key)
         previous = self.catalogue.images.get(before.image_id) if before else None
         if previous is not None and previous.id != image.id:
-            await self._keep_untagged(previous, without=key)
+            await self._keep_untagged(previous, without=(key,))
         await self._write(key, image)
         record = Record(
             name=key,
@@ -87,19 +87,18 @@ class Store:
 
     async def keep(self, image: Image) -> None:
         """Hold an image that may have no name."""
-        if not self.catalogue.records_of(image.id):
-            await self._keep_untagged(image)
+        await self._keep_untagged(image)
 
-    async def unpoint(self, image_id: str, names: Sequence[str], *, keep: bool) -> None:
+    async def unpoint(self, image_id: str, names: Collection[str], *, keep: bool) -> None:
         """Take these records away; with `keep`, the image stays, without a name if need be."""
-        left = [each for each in self.catalogue.records_of(image_id) if each.name not in names]
-        if keep and not left:
-            await self._keep_untagged(self.catalogue.images[image_id])
+        if keep:
+            await self._keep_untagged(self.catalogue.images[image_id], without=names)
         for name in names:
             await self._delete(name)
 
-    async def _keep_untagged(self, image: Image, *, without: str = "") -> None:
-        if any(each.name != without for each in self.catalogue.records_of(image.id)):
+    async def _keep_untagged(self, image: Image, *, without: Collection[str] = ()) -> None:
+        """Make a record without a name, unless one that stays holds the image already."""
+        if any(each.name not in without for each in self.catalogue.records_of(image.id)):
             return
         key = untagged_key(self.engine_id, image.id)
         await self._write(key, image)
