@@ -7,7 +7,6 @@ whole. A name that another engine has in the same namespace is refused, never ta
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 
@@ -73,13 +72,13 @@ class Store:
         previous = self.catalogue.images.get(before.image_id) if before else None
         if previous is not None and previous.id != image.id:
             await self._keep_untagged(previous, without=(key,))
-        await self._write(key, image)
+        written = await self._write(key, image)
         record = Record(
             name=key,
             image_id=image.id,
             target=image.target,
             reference=reference,
-            tagged_at=time.time(),
+            tagged_at=written.updated_at,
         )
         self._catalogue = self.catalogue.put(record, image=image)
         await self._drop_untagged(image.id)
@@ -115,20 +114,19 @@ class Store:
             await self.stores.images.delete(name)
         self._catalogue = self.catalogue.drop(name)
 
-    async def _write(self, key: str, image: Image) -> None:
+    async def _write(self, key: str, image: Image) -> ImageRecord:
         images = self.stores.images
         labels = record_labels(self.engine_id, image.id, image.parent, image.layer_sizes)
         if key not in self.catalogue.records:
             try:
-                await images.create(key, image.target, labels)
-                return
+                return await images.create(key, image.target, labels)
             except Conflict:
                 holder = (await images.get(key)).labels.get(ENGINE)
                 if holder != self.engine_id:
                     raise Conflict(
                         f"{key} belongs to somebody else in this containerd namespace"
                     ) from None
-        await images.update(key, image.target, labels)
+        return await images.update(key, image.target, labels)
 
     async def _trees(self, records: Iterable[ImageRecord]) -> dict[str, Tree]:
         trees: dict[str, Tree] = {}
