@@ -143,8 +143,13 @@ class Child:
 
     @property
     def wanted(self) -> bool:
-        """Is it up, or to be up again?"""
+        """Is it up, coming up, or to be up again?"""
         return not self.doomed and self.state in ("starting", "running", "restarting")
+
+    @property
+    def waits(self) -> bool:
+        """Was it added, and waits for those it depends on before its first start?"""
+        return self.state == "starting" and self.incarnation is None
 
     def node(self, children: tuple[Node, ...]) -> Node:
         """What to show of it, with the children that its service has."""

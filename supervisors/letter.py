@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 M = TypeVar("M")
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 log = logging.getLogger("supervisors")
 
 
-class Request(Generic[R]):
+class Request(Generic[R_co]):
     """A message that expects an answer of type R: `class Inspect(Request[View])`."""
 
     __slots__ = ()

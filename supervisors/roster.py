@@ -11,7 +11,7 @@ import trio
 
 from supervisors import order
 from supervisors.child import Child
-from supervisors.errors import UnknownChild, describe
+from supervisors.errors import BadTree, DuplicateChild, UnknownChild, describe
 from supervisors.intensity import Intensity
 from supervisors.spec import ChildSpec, Strategy
 from supervisors.status import State
@@ -65,6 +65,22 @@ class Roster:
             self._needed[need] += 1
         return child
 
+    def admit(self, spec: ChildSpec) -> Child:
+        """Enlist one that comes at run time. Raises DuplicateChild, BadTree."""
+        if spec.name in self.children:
+            raise DuplicateChild(self.path, spec.name)
+        for need in spec.depends_on:
+            if need not in self.children:
+                raise BadTree(f"{spec.name} depends on {need}, which is not there")
+        child = self.enlist(spec, dynamic=True)
+        self.set(child, "starting")
+        return child
+
+    def down_need(self, spec: ChildSpec) -> str | None:
+        """One of those it depends on that does not run; None when all do."""
+        down = (need for need in spec.depends_on if self.get(need).state != "running")
+        return next(down, None)
+
     def drop(self, child: Child) -> None:
         """Forget it."""
         if self.children.get(child.spec.name) is child:
@@ -103,5 +119,5 @@ class Roster:
         return {
             name: member
             for name, member in self.children.items()
-            if name in names and (member is child or member.wanted)
+            if name in names and (member is child or (member.wanted and not member.waits))
         }

@@ -16,9 +16,7 @@ import trio
 from supervisors import order
 from supervisors.child import Child, Incarnation
 from supervisors.errors import (
-    BadTree,
     ChildInUse,
-    DuplicateChild,
     IntensityExceeded,
     ServiceStopped,
     UnexpectedEnd,
@@ -143,16 +141,10 @@ class Supervisor:
         child's start raised.
         """
         self._check_running()
-        if spec.name in self._roster.children:
-            raise DuplicateChild(self.path, spec.name)
-        for need in spec.depends_on:
-            if need not in self._roster.children:
-                raise BadTree(f"{spec.name} depends on {need}, which is not there")
-        child = self._roster.enlist(spec, dynamic=True)
-        self._roster.set(child, "starting")
+        child = self._roster.admit(spec)
         try:
-            for need in spec.depends_on:
-                await self.wait_running(need)
+            while down := self._roster.down_need(spec):
+                await self.wait_running(down)
             await self._bring_up(child)
         except BaseException:
             await self._evict(child)
