@@ -3,7 +3,7 @@
 from engine.adapters.containerd.channel import Channel
 from engine.adapters.containerd.client import Containerd
 from engine.adapters.containerd.errors import AlreadyExists, FailedPrecondition, OutOfRange
-from engine.adapters.containerd.process import EmbeddedContainerd
+from engine.adapters.containerd.process import EmbeddedContainerd, verify_external
 from engine.adapters.containerd.records import (
     ContainerInfo,
     ContentInfo,
@@ -40,4 +40,5 @@ __all__ = [
     "RuncOptions",
     "SnapshotInfo",
     "TaskInfo",
+    "verify_external",
 ]

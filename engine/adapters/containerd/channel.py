@@ -106,6 +106,7 @@ class Channel(grpclib_client.Channel):
         self.generation = 0
         self._changed = trio.Event()
         self._nudged = trio.Event()
+        self._life = trio.CancelScope()
 
     def __repr__(self) -> str:
         return f"<Channel {self.name} {self.path} {self.state} generation={self.generation}>"
@@ -116,20 +117,22 @@ class Channel(grpclib_client.Channel):
     # The life of the channel
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Stay connected until cancelled. Being away is a state, so it starts at once."""
+        """Stay connected until `stop`. Being away is a state, so it starts at once.
+
+        The same channel may be run again after a crash: those who hold it need not know.
+        """
+        self._life = trio.CancelScope()
         task_status.started()
-        delay = FIRST_DELAY
         try:
-            while True:
-                self._set_state("connecting")
-                generation = self.generation
-                await self._connection()
-                self._set_state("disconnected")
-                delay = FIRST_DELAY if self.generation > generation else delay * GROWTH
-                await self._pause(delay := min(delay, LONGEST_DELAY))
+            with self._life:
+                await self._stay_connected()
         finally:
             self.reason = "shut down"
             self._set_state("disconnected")
+
+    async def stop(self) -> None:
+        """End `run`; calls in flight fail with Unavailable."""
+        self._life.cancel()
 
     def nudge(self) -> None:
         """Try again now: whoever started containerd knows better than the back-off."""
@@ -195,7 +198,17 @@ class Channel(grpclib_client.Channel):
             stream.local_deadline = trio.current_time() + timeout
         return stream
 
-    # One connection
+    # One connection after the other
+
+    async def _stay_connected(self) -> None:
+        delay = FIRST_DELAY
+        while True:
+            self._set_state("connecting")
+            generation = self.generation
+            await self._connection()
+            self._set_state("disconnected")
+            delay = FIRST_DELAY if self.generation > generation else delay * GROWTH
+            await self._pause(delay := min(delay, LONGEST_DELAY))
 
     async def _connection(self) -> None:
         """Connect and serve until the other side is gone."""

@@ -6,13 +6,16 @@ import builtins
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+import trio
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from engine.adapters.containerd.calls import TIMEOUT, Calls, MessageStream
 from engine.adapters.containerd.gen import content_grpc, content_pb2
-from engine.adapters.containerd.ingest import Writer, open_writer
+from engine.adapters.containerd.ingest import LOCK_RETRY, Writer, open_writer
 from engine.adapters.containerd.records import ContentInfo, IngestStatus, label_paths, seconds
-from engine.errors import InvalidParameter
+from engine.errors import InvalidParameter, SystemFailure
+
+ABORT_TRIES = 10
 
 
 def info(content: content_pb2.Info) -> ContentInfo:
@@ -139,13 +142,22 @@ class Content:
         writer.labels = dict(labels or {})
         try:
             yield writer
+            await writer.finish()
         finally:
             writer.close()
 
     async def abort(self, ref: str, *, timeout: float = TIMEOUT) -> None:
-        await self._calls.unary(
-            self._stub.Abort, content_pb2.AbortRequest(ref=ref), timeout=timeout
-        )
+        """Drop an upload. One that was cancelled just now may have to let go of its files first."""
+        request = content_pb2.AbortRequest(ref=ref)
+        for _ in range(ABORT_TRIES):
+            try:
+                await self._calls.unary(self._stub.Abort, request, timeout=timeout)
+                return
+            except SystemFailure as error:
+                if "directory not empty" not in error.message:
+                    raise
+            await trio.sleep(LOCK_RETRY)
+        await self._calls.unary(self._stub.Abort, request, timeout=timeout)
 
     async def status(self, ref: str, *, timeout: float = TIMEOUT) -> IngestStatus:
         request = content_pb2.StatusRequest(ref=ref)

@@ -43,10 +43,10 @@ class Diffs:
         self,
         lower: Sequence[Mount],
         upper: Sequence[Mount],
-        *,
         media_type: str,
         ref: str = "",
         labels: Mapping[str, str] | None = None,
+        *,
         lease: str | None = None,
         timeout: float = LAYER_TIMEOUT,
     ) -> Descriptor:

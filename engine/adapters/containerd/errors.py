@@ -51,10 +51,21 @@ KINDS: dict[Status, type[EngineError]] = {
 }
 
 
+# What containerd and its shim send as UNKNOWN although they know better.
+TEXTS: tuple[tuple[str, type[EngineError]], ...] = (
+    ("context deadline exceeded", DeadlineExceeded),
+    ("cannot delete a running process", FailedPrecondition),
+    ("process already finished", NotFound),
+)
+
+
 def translate(error: GRPCError) -> EngineError:
-    """The engine's error for a status. UNKNOWN, where runc's failures come, is a SystemFailure."""
+    """The engine's error for a status; runc's failures come as UNKNOWN and are SystemFailures."""
     kind = KINDS.get(error.status, SystemFailure)
-    return kind(error.message or f"containerd answered {error.status.name}")
+    text = error.message or f"containerd answered {error.status.name}"
+    if error.status is Status.UNKNOWN:
+        kind = next((known for part, known in TEXTS if part in text), kind)
+    return kind(text)
 
 
 @contextmanager

@@ -81,7 +81,7 @@ class Images:
         reply = await self._calls.unary(self._stub.Update, request, timeout=timeout, lease=lease)
         return info(reply.image)
 
-    async def delete(self, name: str, sync: bool = False, *, timeout: float | None = None) -> None:
+    async def delete(self, name: str, *, sync: bool = False, timeout: float | None = None) -> None:
         """Remove the name; with `sync`, return when its content is collected."""
         request = images_pb2.DeleteImageRequest(name=name, sync=sync)
         limit = timeout or (SYNC_TIMEOUT if sync else TIMEOUT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import trio
 
@@ -10,7 +11,7 @@ from engine.adapters.containerd.calls import IDLE_LIMIT, Calls
 from engine.adapters.containerd.channel import Stream
 from engine.adapters.containerd.errors import AlreadyExists, raise_status, translated
 from engine.adapters.containerd.gen import content_grpc, content_pb2
-from engine.errors import Conflict, DeadlineExceeded, Unavailable
+from engine.errors import Conflict, DeadlineExceeded, EngineError, Unavailable
 
 PIECE = 1024 * 1024
 COMMIT_LIMIT = 120.0  # containerd syncs the file to disk
@@ -75,10 +76,23 @@ class Writer:
             labels={**self.labels, **(labels or {})},
         )
         try:
-            return (await self._turn(request, timeout)).digest
+            committed = (await self._turn(request, timeout)).digest
         except AlreadyExists:
-            self.exists = True
-            return digest or self._expected
+            committed = digest or self._expected
+        self.exists = True
+        self.close()
+        return committed
+
+    async def finish(self) -> None:
+        """Leave the upload for later; returns when containerd has let go of it.
+
+        A mere reset would let an abort that follows race with the closing of the files.
+        """
+        if not self._stream.over:
+            with trio.move_on_after(LOCK_LIMIT), suppress(EngineError), translated(self._stream):
+                await self._stream.end()
+                await self._stream.recv_message()
+        self.close()
 
     def close(self) -> None:
         self._stream.abandon()

@@ -41,7 +41,7 @@ class Leases:
         request = leases_pb2.CreateRequest(id=id, labels=merged)
         return info((await self._calls.unary(self._stub.Create, request, timeout=timeout)).lease)
 
-    async def delete(self, id: str, sync: bool = False, *, timeout: float | None = None) -> None:
+    async def delete(self, id: str, *, sync: bool = False, timeout: float | None = None) -> None:
         """Drop the lease; with `sync`, return when what it alone held is collected."""
         request = leases_pb2.DeleteRequest(id=id, sync=sync)
         limit = timeout or (SYNC_TIMEOUT if sync else TIMEOUT)

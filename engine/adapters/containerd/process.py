@@ -40,6 +40,7 @@ class EmbeddedContainerd:
 
     `on_running` is called when containerd has been started or adopted (nudge the channels there).
     A containerd that exits is restarted with back-off; that is a state, and never ends `run`.
+    `leave_running` may be changed up to `stop`, which may take twice STOP_GRACE to be obeyed.
     """
 
     def __init__(
@@ -246,6 +247,16 @@ def open_log(path: Path) -> BinaryIO:
         if path.stat().st_size > LOG_LIMIT:
             path.replace(path.with_name(path.name + ".old"))
     return path.open("ab")
+
+
+def verify_external(path: Path) -> None:
+    """Refuse a containerd that can't mount for us; one that is away is refused by nobody.
+
+    Raises SystemFailure when it runs in another mount or pid namespace.
+    """
+    pid = peer_pid(path)
+    if pid is not None and (pid == 0 or not identity.shares_mount_namespace(pid)):
+        raise SystemFailure(f"containerd at {path} runs in another mount namespace")
 
 
 def peer_pid(path: Path) -> int | None:

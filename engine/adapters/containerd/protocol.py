@@ -19,7 +19,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import Event, RemoteSettingsChanged, StreamReset
-from h2.exceptions import ProtocolError
+from h2.exceptions import NoAvailableStreamIDError, ProtocolError
 from h2.settings import SettingCodes
 
 from engine.adapters.containerd.gate import Gate
@@ -132,6 +132,20 @@ class Stream(grpclib_protocol.Stream):
     def init_stream(self, stream_id: int, connection: grpclib_protocol.Connection) -> None:
         super().init_stream(stream_id, connection)
         self.buffer = cast(Any, Buffer(lambda size: connection.ack(stream_id, size)))
+
+    async def send_request(
+        self,
+        headers: list[tuple[str, str]],
+        end_stream: bool = False,
+        *,
+        _processor: grpclib_protocol.EventsProcessor,
+    ) -> Callable[[], None]:
+        try:
+            return await super().send_request(headers, end_stream, _processor=_processor)
+        except NoAvailableStreamIDError:
+            # After a billion calls a connection is used up; the channel makes the next one.
+            self.connection.close()
+            raise StreamTerminatedError("connection used up") from None
 
     async def recv_data(self, size: int) -> bytes:
         if size > MESSAGE_LIMIT:

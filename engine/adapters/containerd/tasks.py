@@ -75,7 +75,12 @@ class Tasks:
         checkpoint: Descriptor | None = None,
         timeout: float = LONG_TIMEOUT,
     ) -> int:
-        """Mount the root file system and prepare the process, not yet running; its pid."""
+        """Mount the root file system and prepare the process, not yet running; its pid.
+
+        Standard output and error are paths of FIFOs, both or none (then /dev/null); without an
+        `options.root` the runtime's state is in /run/containerd/runc, shared with every other
+        containerd that has a namespace of this name.
+        """
         request = tasks_pb2.CreateTaskRequest(
             container_id=container_id,
             rootfs=[mount_to_wire(mount) for mount in rootfs],
@@ -106,7 +111,11 @@ class Tasks:
         terminal: bool = False,
         timeout: float = TIMEOUT,
     ) -> None:
-        """Add a process, to be started with `start`; `spec` is an OCI process in JSON."""
+        """Add a process, to be started with `start`; `spec` is an OCI process in JSON.
+
+        Standard output and error are FIFOs, both or none, also when only input is wanted; a
+        terminal has no standard error.
+        """
         request = tasks_pb2.ExecProcessRequest(
             container_id=container_id,
             exec_id=exec_id,
