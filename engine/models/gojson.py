@@ -27,18 +27,15 @@ def decode(body: bytes, kind: type[T]) -> T:
     if not body.strip():
         raise InvalidParameter("invalid JSON: got EOF while reading request body")
     try:
-        raw = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
+        return read(body, kind)
+    except msgspec.MsgspecError as error:
         raise InvalidParameter(f"invalid JSON: {error}") from error
-    return convert(raw, kind)
 
 
-def convert(raw: Any, kind: type[T]) -> T:
-    """Build a Struct from decoded JSON; raises InvalidParameter."""
-    try:
-        return msgspec.convert(_fixer_of(cast(Hashable, kind))(raw), kind)
-    except msgspec.ValidationError as error:
-        raise InvalidParameter(f"invalid JSON: {error}") from error
+def read(data: bytes, kind: type[T]) -> T:
+    """The same with msgspec's errors, for JSON that is no request body."""
+    raw = msgspec.json.decode(data)
+    return msgspec.convert(_fixer_of(cast(Hashable, kind))(raw), kind)
 
 
 def _keep(value: Any) -> Any:

@@ -1,0 +1,1 @@
+"""The containers room: their records, their life cycle, and what is passed to the runtime."""
