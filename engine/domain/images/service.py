@@ -11,7 +11,7 @@ from engine.domain.images.catalogue import Image
 from engine.domain.images.messages import Adopt, Message, Refresh, Remove, Tag
 from engine.domain.images.removal import Plan, plan_removal
 from engine.domain.images.store import Store
-from engine.domain.names.references import Reference, familiar
+from engine.domain.names.references import Reference, familiar, familiar_name
 from engine.errors import DeadlineExceeded, Unavailable
 from engine.models.images import DeleteItem
 from supervisors import Mailbox, MailWorker
@@ -106,7 +106,7 @@ class ImagesService(MailWorker[Message]):
     async def _publish_pull(self, image: Image, references: Sequence[Reference]) -> None:
         """A pull's actor is the name that was pulled, its attribute the repository, as dockerd's."""
         for reference in references[:1]:
-            repository = familiar(Reference(reference.domain, reference.path, None, None))
+            repository = familiar_name(reference)
             given = attributes(image, repository)
             await self._emit("image", "pull", familiar(reference), given)
 

@@ -77,7 +77,7 @@ class Store:
             name=key,
             image_id=image.id,
             target=image.target,
-            reference=reference,
+            reference=parse_key(key),
             tagged_at=written.updated_at,
         )
         self._catalogue = self.catalogue.put(record, image=image)

@@ -6,12 +6,11 @@ from engine.domain.images.naming import (
     display_name,
     is_id_prefix,
     key_of,
-    parse_any,
     parse_key,
     target_reference,
     untagged_key,
 )
-from engine.domain.names.references import Reference, familiar
+from engine.domain.names.references import Reference, familiar, parse_any
 from engine.errors import InvalidParameter
 
 HEX = "88d0" * 16
