@@ -41,8 +41,14 @@ ARCHIVE = docker_archive((CONFIG, [LAYER], ["a:1"]))
 async def containerd(tmp_path: Path) -> AsyncIterator[Containerd]:
     """A containerd of its own, in a namespace of its own."""
     process = EmbeddedContainerd(tmp_path / "data", tmp_path / "exec")
+    ended = trio.Event()
+
+    async def run(*, task_status: trio.TaskStatus[None]) -> None:
+        await process.run(task_status=task_status)
+        ended.set()
+
     async with trio.open_nursery() as nursery:
-        await nursery.start(lambda task_status: process.run(task_status=task_status))
+        await nursery.start(run)
         control, bulk = Channel(process.socket), Channel(process.socket)
         for channel in (control, bulk):
             await nursery.start(channel.run)
@@ -51,6 +57,7 @@ async def containerd(tmp_path: Path) -> AsyncIterator[Containerd]:
         await client.namespaces.create(namespace)
         yield client
         await process.stop()
+        await ended.wait()
         nursery.cancel_scope.cancel()
 
 
