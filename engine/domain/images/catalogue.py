@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from engine.domain.images.config import ImageConfig
-from engine.domain.images.naming import display_name, key_of, parse_any
+from engine.domain.images.naming import display_name, key_of
 from engine.domain.images.ports import Descriptor
-from engine.domain.names.references import Reference, familiar
+from engine.domain.names.references import Reference, familiar, parse_any
 from engine.errors import NotFound
 
 __all__ = ["Catalogue", "Image", "Record", "no_such_image"]

@@ -51,11 +51,11 @@ def parse_config(data: bytes) -> ImageConfig:
     """Raises InvalidParameter, also for a config without a rootfs (texts as moby's image store)."""
     try:
         raw: Any = msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
+        if not isinstance(raw, dict) or not isinstance(raw.get("rootfs"), dict):
+            raise InvalidParameter("invalid image JSON, no RootFS key")
+        return gojson.read(data, ImageConfig)
+    except msgspec.MsgspecError as error:
         raise InvalidParameter(f"invalid image config: {error}") from error
-    if not isinstance(raw, dict) or not isinstance(raw.get("rootfs"), dict):
-        raise InvalidParameter("invalid image JSON, no RootFS key")
-    return gojson.convert(raw, ImageConfig)
 
 
 def digest_of(data: bytes) -> str:

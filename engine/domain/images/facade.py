@@ -167,9 +167,10 @@ class Images:
         items: Deletions = []
         for name in (*image.names, *image.digests) or (image.id,):
             try:
-                items += await self.mailbox.ask(Remove(name, False, users))
+                removed = await self.mailbox.ask(Remove(name, False, users))
             except (Conflict, NotFound):
                 continue  # in use by now, or gone with another of its names
+            items += removed
         return items
 
     # Transfers. They run in the caller's task and end with it.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from engine.domain.images.catalogue import Catalogue, Image
 from engine.domain.images.globs import matches
 from engine.domain.images.times import go_duration, unix_nanoseconds
-from engine.domain.names.references import familiar, parse_normalized
+from engine.domain.names.references import familiar_name, parse_normalized
 from engine.errors import InvalidParameter
 
 __all__ = ["Filters", "matched_names", "select_images"]
@@ -115,5 +115,5 @@ def _has_label(labels: Mapping[str, str], wanted: str) -> bool:
 def _matches(pattern: str, name: str) -> bool:
     """Against the familiar string, or the repository alone."""
     reference = parse_normalized(name)
-    repository = familiar(type(reference)(reference.domain, reference.path, None, None))
+    repository = familiar_name(reference)
     return matches(pattern, name) or matches(pattern, repository)

@@ -31,8 +31,7 @@ def layer_progress(diff_id: str, current: int, total: int) -> Message:
 
 def _bar(current: int, total: int) -> str:
     done = min(_WIDTH, _WIDTH * current // total) if total else _WIDTH
-    head = "=" * done + ">" if done < _WIDTH else "=" * _WIDTH + ">"
-    return f"[{head.ljust(_WIDTH)}]"
+    return f"[{'=' * done}>{' ' * (_WIDTH - done)}]"
 
 
 def _human(size: float) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.domain.images.catalogue import Catalogue, Image, Record
-from engine.domain.images.naming import is_id_prefix, key_of, parse_any, repository_of
-from engine.domain.names.references import Reference
+from engine.domain.images.naming import is_id_prefix, key_of
+from engine.domain.names.references import Reference, parse_any
 from engine.errors import Conflict
 
 __all__ = ["ImageUser", "Plan", "Users", "plan_removal"]
@@ -81,7 +81,7 @@ def _by_reference(
 
 def _orphaned_digests(parsed: Reference, left: list[Record]) -> list[Record]:
     """A repository's digests go with the last of its tags."""
-    same = [each for each in left if _repository(each) == repository_of(parsed)]
+    same = [each for each in left if _repository(each) == parsed.name]
     return [] if any(_tag(each) for each in same) else same
 
 
@@ -126,7 +126,7 @@ def _short(id: str) -> str:
 
 
 def _repository(record: Record) -> str:
-    return repository_of(record.reference) if record.reference else ""
+    return record.reference.name if record.reference else ""
 
 
 def _tag(record: Record) -> bool:

@@ -14,9 +14,8 @@ from typing import Any
 import msgspec
 
 from engine.domain.images.catalogue import Catalogue, Image
-from engine.domain.images.naming import parse_any, repository_of
 from engine.domain.images.ports import Content, Descriptor
-from engine.domain.names.references import Reference, familiar
+from engine.domain.names.references import Reference, familiar, parse_any
 from engine.errors import EngineError, InvalidParameter, NotFound
 
 __all__ = ["Selected", "archive_of", "select"]
@@ -57,7 +56,7 @@ def _selection(catalogue: Catalogue, name: str) -> Iterable[tuple[Image, Referen
             for each in catalogue.records.values()
             if each.reference
             and each.reference.tag
-            and repository_of(each.reference) == repository_of(parsed)
+            and each.reference.name == parsed.name
             and each.image_id in catalogue.images
         ]
         if tags:
@@ -118,7 +117,7 @@ def _index(selected: Sequence[Selected]) -> bytes:
         }
         for reference in each.references:
             annotations = {
-                "io.containerd.image.name": f"{repository_of(reference)}:{reference.tag}",
+                "io.containerd.image.name": f"{reference.name}:{reference.tag}",
                 "org.opencontainers.image.ref.name": reference.tag,
             }
             entries.append({**entry, "annotations": annotations})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import trio
@@ -11,7 +11,7 @@ from engine.domain.images.catalogue import Image
 from engine.domain.images.messages import Adopt, Message, Refresh, Remove, Tag
 from engine.domain.images.removal import Plan, plan_removal
 from engine.domain.images.store import Store
-from engine.domain.names.references import familiar
+from engine.domain.names.references import Reference, familiar, familiar_name
 from engine.errors import DeadlineExceeded, Unavailable
 from engine.models.images import DeleteItem
 from supervisors import Mailbox, MailWorker
@@ -60,7 +60,9 @@ class ImagesService(MailWorker[Message]):
         if message.action == "import":
             for reference in message.references:
                 await self._publish("tag", image, familiar(reference))
-        if message.action:
+        if message.action == "pull":
+            await self._publish_pull(image, message.references)
+        elif message.action:
             await self._publish(message.action, image, image.id)
         return moved
 
@@ -100,6 +102,13 @@ class ImagesService(MailWorker[Message]):
             plan.image.id,
             *(chain for chain in reversed(plan.image.chain_ids) if chain not in kept),
         ]
+
+    async def _publish_pull(self, image: Image, references: Sequence[Reference]) -> None:
+        """A pull's actor is the name that was pulled, its attribute the repository, as dockerd's."""
+        for reference in references[:1]:
+            repository = familiar_name(reference)
+            given = attributes(image, repository)
+            await self._emit("image", "pull", familiar(reference), given)
 
     async def _publish(self, action: str, image: Image, name: str) -> None:
         await self._emit("image", action, image.id, attributes(image, name))

@@ -7,8 +7,7 @@ whole. A name that another engine has in the same namespace is refused, never ta
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 
 import trio
@@ -72,14 +71,14 @@ class Store:
         before = self.catalogue.records.get(key)
         previous = self.catalogue.images.get(before.image_id) if before else None
         if previous is not None and previous.id != image.id:
-            await self._keep_untagged(previous, without=key)
-        await self._write(key, image)
+            await self._keep_untagged(previous, without=(key,))
+        written = await self._write(key, image)
         record = Record(
             name=key,
             image_id=image.id,
             target=image.target,
-            reference=reference,
-            tagged_at=time.time(),
+            reference=parse_key(key),
+            tagged_at=written.updated_at,
         )
         self._catalogue = self.catalogue.put(record, image=image)
         await self._drop_untagged(image.id)
@@ -87,19 +86,18 @@ class Store:
 
     async def keep(self, image: Image) -> None:
         """Hold an image that may have no name."""
-        if not self.catalogue.records_of(image.id):
-            await self._keep_untagged(image)
+        await self._keep_untagged(image)
 
-    async def unpoint(self, image_id: str, names: Sequence[str], *, keep: bool) -> None:
+    async def unpoint(self, image_id: str, names: Collection[str], *, keep: bool) -> None:
         """Take these records away; with `keep`, the image stays, without a name if need be."""
-        left = [each for each in self.catalogue.records_of(image_id) if each.name not in names]
-        if keep and not left:
-            await self._keep_untagged(self.catalogue.images[image_id])
+        if keep:
+            await self._keep_untagged(self.catalogue.images[image_id], without=names)
         for name in names:
             await self._delete(name)
 
-    async def _keep_untagged(self, image: Image, *, without: str = "") -> None:
-        if any(each.name != without for each in self.catalogue.records_of(image.id)):
+    async def _keep_untagged(self, image: Image, *, without: Collection[str] = ()) -> None:
+        """Make a record without a name, unless one that stays holds the image already."""
+        if any(each.name not in without for each in self.catalogue.records_of(image.id)):
             return
         key = untagged_key(self.engine_id, image.id)
         await self._write(key, image)
@@ -116,20 +114,19 @@ class Store:
             await self.stores.images.delete(name)
         self._catalogue = self.catalogue.drop(name)
 
-    async def _write(self, key: str, image: Image) -> None:
+    async def _write(self, key: str, image: Image) -> ImageRecord:
         images = self.stores.images
         labels = record_labels(self.engine_id, image.id, image.parent, image.layer_sizes)
         if key not in self.catalogue.records:
             try:
-                await images.create(key, image.target, labels)
-                return
+                return await images.create(key, image.target, labels)
             except Conflict:
                 holder = (await images.get(key)).labels.get(ENGINE)
                 if holder != self.engine_id:
                     raise Conflict(
                         f"{key} belongs to somebody else in this containerd namespace"
                     ) from None
-        await images.update(key, image.target, labels)
+        return await images.update(key, image.target, labels)
 
     async def _trees(self, records: Iterable[ImageRecord]) -> dict[str, Tree]:
         trees: dict[str, Tree] = {}
