@@ -112,9 +112,9 @@ class Database:
         committed = []
         for event in batch.events:
             body = body_of(event)
-            row = (event.key, event.time_ns, body)
+            values = (event.key, event.time_ns, body)
             cursor = write(
-                "INSERT OR IGNORE INTO events (key, time_ns, body) VALUES (?, ?, ?)", row
+                "INSERT OR IGNORE INTO events (key, time_ns, body) VALUES (?, ?, ?)", values
             )
             if cursor.rowcount == 1 and cursor.lastrowid is not None:
                 committed.append(Event(cursor.lastrowid, event.time_ns, body))

@@ -39,7 +39,7 @@ class StoreService(Worker):
                 await self._commit([letter, *self._waiting(inbox)])
 
     def _waiting(self, inbox: Inbox[Commit]) -> list[Letter[Commit]]:
-        letters = []
+        letters: list[Letter[Commit]] = []
         while len(letters) < GROUP and (letter := inbox.take_nowait()) is not None:
             letters.append(letter)
         return letters

@@ -26,6 +26,9 @@ from engine.errors import InvalidParameter, NotFound
 from engine.models.containers import CreateRequest, CreateResponse, InspectResponse, Summary
 from supervisors import Request
 
+# Inside the class the name `list` is the method's.
+Users = list[tuple[str, bool]]
+
 
 async def _known(result: ExitResult) -> ExitResult:
     return result
@@ -69,7 +72,7 @@ class Containers:
         running = sum(status is Status.RUNNING or status is Status.RESTARTING for status in states)
         return running, paused, len(states) - running - paused
 
-    def users_of_image(self, image_id: str) -> list[tuple[str, bool]]:
+    def users_of_image(self, image_id: str) -> Users:
         """(container ID, running) of the containers made from an image."""
         return [
             (cell.id, cell.running)
@@ -111,7 +114,7 @@ class Containers:
         *,
         name: str = "",
         platform: str = "",
-        version: tuple[int, int] = (1, 51),
+        version: tuple[int, ...] = (1, 51),
     ) -> CreateResponse:
         message = Create(request, name, platform, version)
         container_id, warnings = await self._room.mailbox.ask(message)
@@ -148,7 +151,7 @@ class Containers:
     async def _ask(self, reference: str, message: Request[None]) -> None:
         cell = self._room.registry.resolve(reference)
         await self._nursery.supervise(cell)
-        await cell.mailbox.ask(message)  # type: ignore[arg-type]
+        await cell.mailbox.ask(message)
 
     def _directory(self, cell: Cell) -> Path:
         return self._room.outside.directory(cell.id)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.records import Container, Status
+from engine.domain.containers.views import endpoints
 from engine.errors import InvalidParameter, NotFound
 
 NAMES = frozenset(
@@ -94,7 +95,7 @@ def _holds(name: str, values: Sequence[str], container: Container) -> bool:
             return any(_in_network(value, container) for value in values)
         case "volume":
             return any(
-                value in (mount.name, mount.target)
+                value in (mount.name, mount.destination)
                 for value in values
                 for mount in container.mounts
             )
@@ -132,7 +133,7 @@ def _ancestor(value: str, container: Container) -> bool:
 
 
 def _in_network(value: str, container: Container) -> bool:
-    shown = container.network.endpoints or container.endpoints
+    shown = endpoints(container)
     return value in shown or any(
         endpoint.network_id.startswith(value) for endpoint in shown.values() if endpoint.network_id
     )

@@ -14,7 +14,7 @@ class Create(Request[tuple[str, list[str]]], msgspec.Struct):
     request: CreateRequest
     name: str
     platform: str = ""
-    version: tuple[int, int] = (1, 51)
+    version: tuple[int, ...] = (1, 51)
 
 
 class Start(Request[None], msgspec.Struct):

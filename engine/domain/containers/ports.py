@@ -15,6 +15,7 @@ from engine.models.runtime import (
     ExitInfo,
     Mount,
     RuncOptions,
+    SnapshotInfo,
     TaskInfo,
 )
 
@@ -77,10 +78,11 @@ class RuntimeContainers(Protocol):
         spec: bytes,
         snapshotter: str,
         snapshot_key: str,
+        runtime_options: RuncOptions | None = None,
         image: str = "",
-    ) -> None: ...
+    ) -> ContainerInfo: ...
 
-    async def update_spec(self, id: str, spec: bytes) -> None: ...
+    async def update_spec(self, id: str, spec: bytes) -> ContainerInfo: ...
 
     async def list(self, *filters: str) -> Sequence[ContainerInfo]: ...
 
@@ -89,8 +91,12 @@ class RuntimeContainers(Protocol):
 
 class Snapshots(Protocol):
     async def prepare(
-        self, key: str, parent: str, *, labels: Mapping[str, str]
+        self, key: str, parent: str = "", *, labels: Mapping[str, str] | None = None
     ) -> Sequence[Mount]: ...
+
+    async def stat(self, key: str) -> SnapshotInfo: ...
+
+    async def list(self, *filters: str) -> Sequence[SnapshotInfo]: ...
 
     async def mounts(self, key: str) -> Sequence[Mount]: ...
 

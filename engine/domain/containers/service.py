@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import trio
 
@@ -18,6 +19,8 @@ from engine.errors import EngineError
 from supervisors import ChildSpec, Letter, Refusal, Restart, Supervisor, UnknownChild, Worker
 
 log = logging.getLogger(__name__)
+
+CELL = re.compile(r"[0-9a-f]{12}")
 
 
 def cell_name(container_id: str) -> str:
@@ -58,7 +61,7 @@ class Nursery:
 
     def names(self) -> tuple[str, ...]:
         """The cells' names in the tree."""
-        return self._supervisor.names()
+        return tuple(each for each in self._supervisor.names() if CELL.fullmatch(each))
 
     async def dismiss(self, name: str) -> None:
         try:
@@ -118,10 +121,10 @@ class ContainersService(Worker):
                 log.info("sweeping waits: %s", error)
                 await trio.sleep(1)
         for container_id in leftovers:
-            cell = self._room.registry.get(container_id)
-            if cell is not None:
-                await self._nursery.supervise(cell)
-                cell.mailbox.offer(Reconcile())
+            found = self._room.registry.get(container_id)
+            if found is not None:
+                await self._nursery.supervise(found)
+                found.mailbox.offer(Reconcile())
 
     async def _see_off(self) -> None:
         """Take the supervisors of removed containers out of the tree."""

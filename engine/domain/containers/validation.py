@@ -62,7 +62,7 @@ def check_create(
     host: HostConfig,
     networking: NetworkingConfig | None,
     *,
-    api_version: tuple[int, int],
+    api_version: tuple[int, ...],
     info: SysInfo,
 ) -> Checked:
     """Raises InvalidParameter."""
@@ -92,7 +92,7 @@ def validate_create(
     host: HostConfig,
     networking: NetworkingConfig | None,
     *,
-    api_version: tuple[int, int],
+    api_version: tuple[int, ...],
     info: SysInfo,
 ) -> list[str]:
     """The warnings alone; raises InvalidParameter."""
@@ -234,7 +234,7 @@ def _check_ulimit(limit: Ulimit) -> None:
         )
 
 
-def _check_networking(networking: NetworkingConfig | None, api_version: tuple[int, int]) -> None:
+def _check_networking(networking: NetworkingConfig | None, api_version: tuple[int, ...]) -> None:
     endpoints = (networking.endpoints_config if networking else None) or {}
     if len(endpoints) > 1 and api_version < (1, 44):
         raise InvalidParameter(

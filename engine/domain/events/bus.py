@@ -7,7 +7,7 @@ a reader that stops reading never slows the publisher and loses nothing that ret
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 
 import trio
 
@@ -58,7 +58,7 @@ class EventBus:
 
     async def follow(
         self, after_seq: int, *, stop_at: int | None = None
-    ) -> AsyncIterator[Sequence[Event]]:
+    ) -> AsyncGenerator[Sequence[Event], None]:
         """Batches of events after `after_seq`, for ever or up to number `stop_at`."""
         position = after_seq
         self.listeners += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import trio
 
@@ -61,7 +61,7 @@ class Events:
         since_ns: int | None = None,
         since_seq: int | None = None,
         until_ns: int | None = None,
-    ) -> AsyncIterator[Sequence[Event]]:
+    ) -> AsyncGenerator[Sequence[Event], None]:
         """Batches of matching events. `until_ns` in the past replays and ends; in the future it ends then."""
         stop_at = None
         limit = float("inf")
@@ -84,7 +84,7 @@ class Events:
 
     async def _until(
         self, start: int, stop_at: int | None, limit: float
-    ) -> AsyncIterator[Sequence[Event]]:
+    ) -> AsyncGenerator[Sequence[Event], None]:
         deadline = trio.current_time() + limit
         stream = self._bus.follow(start, stop_at=stop_at)
         while True:

@@ -86,7 +86,7 @@ class ProcessStreams:
         """Open our end of stdin once the shim has its own."""
         if self.paths.stdin:
             with trio.fail_after(CONNECT_LIMIT):
-                self.stdin.connect(await FifoWriter.open(self.paths.stdin))
+                await self.stdin.connect(await FifoWriter.open(self.paths.stdin))
 
     async def copy(self) -> None:
         """The copier's work, from wherever the last task left it."""
