@@ -1,4 +1,4 @@
-# Trimaran: `just demo` shows it, `just test` proves it. Each recipe sets up what is missing first.
+# Trimaran: `just up` runs it, `just test` proves it. Each recipe sets up what is missing first.
 
 set positional-arguments
 
@@ -12,13 +12,9 @@ default:
 setup:
     @sh scripts/setup.sh
 
-# The main job, step by step: real containers on a daemon of its own in scratch directories.
-demo: setup
-    {{python}} -m demo
-
-# Run the daemon in the foreground; prints how to point a docker CLI at it.
+# Run the daemon in the foreground.
 up *args: setup
-    {{python}} -m engine --print-howto "$@"
+    {{python}} -m engine "$@"
 
 # Checks and all tests: unit, integration on real containerd, real clients.
 test *args: check

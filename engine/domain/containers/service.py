@@ -37,9 +37,8 @@ class Nursery:
     async def supervise(self, cell: Cell) -> Supervisor:
         """The cell's supervisor, its operator running (and the container reconciled)."""
         async with cell.supervised:
-            found = self._supervisor.child(cell_name(cell.id))
-            if isinstance(found, Supervisor):
-                return found
+            if cell.supervisor is not None and cell_name(cell.id) in self._supervisor.names():
+                return cell.supervisor
             fresh = Supervisor(cell_name(cell.id), [self._operator(cell)])
             await self._supervisor.add(
                 ChildSpec(

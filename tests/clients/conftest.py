@@ -1,0 +1,21 @@
+"""One daemon for all client tests; they skip without the docker CLI, except in CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness.daemon import Daemon, running_daemon
+
+
+@pytest.fixture(scope="session")
+def daemon() -> Iterator[Daemon]:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, containerd and runc")
+    if shutil.which("docker") is None:
+        pytest.skip("the docker CLI is not installed")
+    with running_daemon() as found:
+        yield found
