@@ -7,6 +7,7 @@ import io
 import shutil
 import subprocess
 import tarfile
+from pathlib import Path
 
 FOLDERS = ("bin", "dev", "etc", "proc", "root", "sys", "tmp", "var", "var/www", "home")
 
@@ -25,7 +26,7 @@ def busybox_tar() -> bytes:
             info = tarfile.TarInfo(folder)
             info.type, info.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
             tar.addfile(info)
-        _file(tar, "bin/busybox", open(binary, "rb").read(), 0o755)  # noqa: SIM115
+        _file(tar, "bin/busybox", Path(binary).read_bytes(), 0o755)
         _file(
             tar,
             "etc/passwd",
