@@ -16,6 +16,8 @@ def daemon() -> Iterator[Daemon]:
     if os.geteuid() != 0:
         pytest.skip("needs root, containerd and runc")
     if shutil.which("docker") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("the docker CLI is not installed")
         pytest.skip("the docker CLI is not installed")
     with running_daemon() as found:
         yield found
