@@ -193,6 +193,7 @@ class Engine:
             facts=self.facts,
             info=sys_info(
                 self.facts,
+                forwards=settings.ip_forward and settings.bridge != "none",
                 runtimes=frozenset(runtimes),
                 default_runtime=settings.default_runtime,
                 default_shm_size=settings.default_shm_size,

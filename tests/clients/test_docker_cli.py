@@ -51,3 +51,56 @@ def test_status_shows_every_service_running(daemon: Daemon) -> None:
     assert {"store", "events", "runtime", "network", "images", "containers", "api"} <= {
         child["name"] for child in tree["children"] if child["state"] == "running"
     }
+
+
+def test_exec_speaks_in_a_running_container_that_rm_force_ends(daemon: Daemon) -> None:
+    daemon.docker(
+        "run",
+        "-d",
+        "--name",
+        "long",
+        "--net",
+        "none",
+        "busybox",
+        "sleep",
+        "60",
+        check=True,
+        timeout=30,
+    )
+    done = daemon.docker("exec", "long", "sh", "-c", "echo hello; exit 4", timeout=30)
+    assert (done.returncode, done.stdout) == (4, b"hello\n"), done.stderr
+    daemon.docker("rm", "-f", "long", check=True, timeout=30)
+    assert daemon.request("GET", "/containers/long/json")[0] == 404
+
+
+def test_default_network_gives_an_address(daemon: Daemon) -> None:
+    done = daemon.docker(
+        "run", "--rm", "busybox", "ip", "addr", "show", "eth0", check=True, timeout=30
+    )
+    assert b"inet 172." in done.stdout
+    assert done.stderr == b""
+
+
+def test_events_are_replayed_by_number(daemon: Daemon) -> None:
+    daemon.docker(
+        "run", "--rm", "--name", "seen", "--net", "none", "busybox", "true", check=True, timeout=30
+    )
+    done = daemon.docker(
+        "events",
+        "--since",
+        "1h",
+        "--until",
+        "0s",
+        "--filter",
+        "container=seen",
+        "--format",
+        "{{.Action}}",
+        timeout=30,
+    )
+    actions = done.stdout.decode().split()
+    assert [each for each in actions if each != "attach"] == [
+        "create",
+        "start",
+        "die",
+        "destroy",
+    ], done.stderr

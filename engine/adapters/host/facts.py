@@ -49,8 +49,11 @@ def read_facts() -> Facts:
     )
 
 
-def sys_info(facts: Facts, **defaults: Any) -> SysInfo:
-    """What the validation of create requests needs; `defaults` are the daemon's settings."""
+def sys_info(facts: Facts, *, forwards: bool, **defaults: Any) -> SysInfo:
+    """What the validation of create requests needs; `defaults` are the daemon's settings.
+
+    `forwards` says that the network room switches IPv4 forwarding on by itself.
+    """
     has = facts.controllers.__contains__
     blkio = has("io") if facts.cgroup_v2 else has("blkio")
     throttle = facts.cgroup_v2 or _v1_file("blkio/blkio.throttle.read_bps_device")
@@ -73,7 +76,7 @@ def sys_info(facts: Facts, **defaults: Any) -> SysInfo:
         blkio_write_bps=blkio and throttle,
         blkio_read_iops=blkio and throttle,
         blkio_write_iops=blkio and throttle,
-        ipv4_forwarding=facts.ipv4_forwarding,
+        ipv4_forwarding=forwards or facts.ipv4_forwarding,
         cgroup_namespaces=os.path.exists("/proc/self/ns/cgroup"),
         cgroup_v2=facts.cgroup_v2,
         seccomp=facts.seccomp,

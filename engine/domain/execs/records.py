@@ -28,6 +28,7 @@ class Exec:
         self.pid = 0
         self.exit_code: int | None = None
         self.marked = False
+        self.ended = trio.Event()
 
     @property
     def command(self) -> str:
@@ -42,3 +43,4 @@ class Exec:
         self.exit_code = code
         self.running = False
         self.streams.end()
+        self.ended.set()

@@ -8,8 +8,11 @@ import trio
 
 from engine.domain.execs.records import Exec
 from engine.domain.streams.detach import parse_detach_keys
-from engine.domain.streams.pump import Attachment, ClientStream, attach
+from engine.domain.streams.pump import AttachEnd, Attachment, ClientStream, attach
 from engine.errors import EngineError
+
+EXIT_PATIENCE = 5.0
+"""Seconds that the connection outlives the output, for the exit to be known."""
 
 
 class ExecSession:
@@ -60,6 +63,10 @@ class ExecSession:
                 detach_keys=self._keys,
                 stdin_once=True,
             )
-            await attach(client, attachment)
+            end = await attach(client, attachment)
+            if end is AttachEnd.OUTPUT:
+                # Clients ask for the exit code as soon as the connection ends.
+                with trio.move_on_after(EXIT_PATIENCE):
+                    await self._exec.ended.wait()
         if failed:
             raise failed[0]
