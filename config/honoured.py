@@ -16,11 +16,12 @@ from config.schema import KEYS, Settings
 Status = Literal["honoured", "accepted", "refused"]
 
 _HONOURED = frozenset({
-    "cgroup-parent", "containerd", "containerd-namespace", "containerd-plugin-namespace",
-    "data-root", "debug", "default-runtime", "default-shm-size", "default-ulimits", "dns",
+    "bip", "bridge", "cgroup-parent", "containerd", "events-retention", "icc", "ip", "ip-forward",
+    "ip-masq", "iptables", "containerd-namespace", "containerd-plugin-namespace",
+    "data-root", "debug", "default-runtime", "default-shm-size", "dns",
     "dns-opts", "dns-search", "exec-root", "group", "hosts", "init", "init-path", "labels",
-    "live-restore", "log-driver", "log-level", "log-opts", "max-concurrent-downloads",
-    "max-concurrent-uploads", "max-download-attempts", "mtu", "no-new-privileges", "pidfile",
+    "live-restore", "log-driver", "log-level", "log-opts",
+    "mtu", "no-new-privileges", "pidfile",
     "runtimes", "seccomp-profile", "shutdown-timeout", "tls", "tlscacert", "tlscert", "tlskey",
     "tlsverify",
 })  # fmt: skip

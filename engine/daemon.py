@@ -16,6 +16,7 @@ import trio
 
 from config.hosts import api_hosts
 from config.schema import Settings
+from config.tls import tls_files
 from engine.adapters.archive.streams import StreamedArchives
 from engine.adapters.containerd.channel import Channel
 from engine.adapters.containerd.client import Containerd
@@ -30,7 +31,7 @@ from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
 from engine.adapters.store.service import StoreService
 from engine.api.app import create_app
-from engine.api.listeners import Listener, parse_address
+from engine.api.listeners import Listener, Tls, parse_address
 from engine.api.routes import Rooms, register
 from engine.api.server import Server
 from engine.api.versions import MINIMUM, NEWEST, text_of
@@ -375,7 +376,19 @@ class Engine:
     def _listeners(self) -> list[Listener]:
         settings = self.settings
         hosts = api_hosts(settings, os.environ, os.getpid())
-        return [parse_address(str(host), group=settings.group) for host in hosts]
+        return [parse_address(str(host), group=settings.group, tls=self._tls()) for host in hosts]
+
+    def _tls(self) -> Tls | None:
+        """For every TCP listener, once TLS was asked for: a root API never falls back to plain text."""
+        if not self.settings.uses_tls:
+            return None
+        files = tls_files(self.settings, os.environ)
+        return Tls(
+            cert=Path(files.certificate),
+            key=Path(files.key),
+            ca=Path(files.ca) if self.settings.tlsverify else None,
+            verify=bool(self.settings.tlsverify),
+        )
 
     # its life
 
