@@ -6,9 +6,10 @@ import logging
 
 import trio
 
-from engine.domain.containers import rules
+from engine.domain.containers import exit, rules
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.facade import Containers
+from engine.domain.containers.outside import Outside
 from engine.domain.containers.room import Room
 from supervisors import Refusal
 
@@ -35,9 +36,20 @@ async def stop_all(room: Room, containers: Containers, configured: int) -> None:
             await containers.stop(cell.id)
         except Refusal as error:
             log.info("stopping %s: %s", cell.id[:12], error)
+        else:
+            await _settle(cell, room.outside)
 
     with trio.move_on_after(patience(room, configured)):
         async with trio.open_nursery() as nursery:
             for cell in room.registry:
                 if cell.running:
                     nursery.start_soon(stop, cell)
+
+
+async def _settle(cell: Cell, outside: Outside) -> None:
+    """What follows an exit when nobody waits any more, before the daemon takes its tools away."""
+    if cell.record.host.auto_remove:
+        await cell.removed.wait()
+        return
+    async with cell.slot:
+        await exit.settle(cell, outside)
