@@ -25,7 +25,8 @@ def main() -> int:
     if os.geteuid() != 0:
         screen.say("the demo runs real containers: it needs root")
         return FAILED
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     begin = time.monotonic()
     try:
         with Stage() as stage:

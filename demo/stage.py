@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -142,13 +144,11 @@ class Stage:
         return not self.root.exists() and not self.netns_path.exists()
 
     def strike(self) -> None:
-        """End and remove everything; a second time does nothing."""
-        try:
+        """End and remove everything, whatever Ctrl-C says; a second time does nothing."""
+        with undisturbed():
             if self._process is not None and self._process.poll() is None:
-                self.stop()
-        except StageError:
-            pass  # it has been killed, and what it left goes below
-        finally:
+                with contextlib.suppress(StageError):  # killed then; what it left goes below
+                    self.stop()
             leftovers.remove(self.root, self.engine_id or self._recorded_id())
             if self.netns_path.exists():
                 run("ip", "netns", "delete", self.netns)
@@ -160,6 +160,17 @@ class Stage:
             return str(json.loads((self.root / "data" / "engine.json").read_bytes())["engine_id"])
         except (OSError, ValueError, KeyError):
             return ""
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Signals that would end the demo wait until what is being removed is gone."""
+    numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def run(*command: str) -> str:

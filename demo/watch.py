@@ -13,6 +13,7 @@ from demo.client import Api, Lines
 
 RECONNECT_SECONDS = 0.05
 PATIENCE_SECONDS = 5.0
+TOLD = ("exitCode", "signal")
 
 
 class EventWatch:
@@ -71,10 +72,8 @@ class EventWatch:
 
     def replay(self) -> list[dict[str, Any]]:
         """The same stretch as the daemon's log on disk has it, up to the last one seen."""
-        seen = self.seen()
-        until = seen[-1]["time"] + 1 if seen else self._begin
-        found = list(self._api.lines(f"/events?since={self._begin}&until={until}"))
-        return found[: len(seen)]
+        until = moment(self.seen()[-1]["timeNano"] + 1)
+        return list(self._api.lines(f"/events?since={self._begin}&until={until}"))
 
     # the thread
 
@@ -98,8 +97,7 @@ class EventWatch:
         """The time of the last one, which the answer then repeats."""
         if not self._events:
             return str(self._begin)
-        seconds, nanoseconds = divmod(self._events[-1]["timeNano"], 1_000_000_000)
-        return f"{seconds}.{nanoseconds:09}"
+        return moment(self._events[-1]["timeNano"])
 
     def _read(self, lines: Lines) -> None:
         for event in lines:
@@ -109,6 +107,12 @@ class EventWatch:
                 self._events.append(event)
                 self._news.notify_all()
             self._show(described(event))
+
+
+def moment(nanoseconds: int) -> str:
+    """Unix seconds with a fraction, as /events takes them."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return f"{seconds}.{rest:09}"
 
 
 def label_of(event: dict[str, Any]) -> str:
@@ -132,7 +136,7 @@ def described(event: dict[str, Any]) -> str:
     """A line for people."""
     kind, action, name = event["Type"], event["Action"], name_of(event)
     attributes = event["Actor"].get("Attributes") or {}
-    code = f" exitCode={attributes['exitCode']}" if "exitCode" in attributes else ""
+    told = "".join(f" {key}={attributes[key]}" for key in TOLD if key in attributes)
     clock = time.strftime("%H:%M:%S", time.localtime(event["time"]))
     milliseconds = event["timeNano"] // 1_000_000 % 1000
-    return f"{clock}.{milliseconds:03}  {kind:<9} {name:<12} {action}{code}"
+    return f"{clock}.{milliseconds:03}  {kind:<9} {name:<12} {action}{told}"

@@ -30,7 +30,7 @@ def fetch(scene: Scene) -> str:
     """The page as the daemon's host gets it; the complaint when it does not."""
     url = f"http://127.0.0.1:{PORT}/"
     try:
-        return scene.stage.inside(busybox(), "wget", "-qO-", url)
+        return scene.stage.inside(busybox(), "wget", "-Y", "off", "-qO-", url)
     except StageError as error:
         return str(error)
 

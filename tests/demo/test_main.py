@@ -122,6 +122,7 @@ def test_an_interrupted_demo_removes_all_it_made() -> None:
             if re.search(r"container web +start", line):
                 break
         demo.send_signal(signal.SIGINT)
+        demo.send_signal(signal.SIGINT)  # an impatient user
         demo.communicate(timeout=LIMIT)
     assert demo.returncode == 130
     assert_nothing_is_left(scratch)
