@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 NAME_WIDTH = 34
 
 
-def draw(node: dict[str, Any]) -> list[str]:
-    """A line for each service: its place in the tree, its state, its restarts, its mailboxes."""
-    return _lines(node, "", "")
+def draw(node: dict[str, Any], names: Mapping[str, str]) -> list[str]:
+    """A line for each service: its place in the tree, its state, its restarts, its mailboxes.
+
+    `names` says more of a node: what a container's short ID is called.
+    """
+    return _lines(node, names, "", "")
 
 
-def _lines(node: dict[str, Any], lead: str, below: str) -> list[str]:
-    lines = [f"{lead + node['name']:<{NAME_WIDTH}} {_condition(node)}".rstrip()]
+def _lines(node: dict[str, Any], names: Mapping[str, str], lead: str, below: str) -> list[str]:
+    called = names.get(node["name"])
+    title = lead + node["name"] + (f" ({called})" if called else "")
+    lines = [f"{title:<{NAME_WIDTH}} {_condition(node)}"]
     children = node["children"]
     for child in children:
         last = child is children[-1]
-        lines += _lines(child, below + ("└ " if last else "├ "), below + ("  " if last else "│ "))
+        branch, further = ("└ ", "  ") if last else ("├ ", "│ ")
+        lines += _lines(child, names, below + branch, below + further)
     return lines
 
 

@@ -49,13 +49,13 @@ def execute_inside(scene: Scene) -> str:
 
 def show_tree(scene: Scene) -> str:
     root = scene.api.json("GET", "/_trimaran/status")
-    scene.screen.detail("\n".join(draw(root)))
+    web = inspect(scene.api, "web")["Id"][:12]
+    scene.screen.detail("\n".join(draw(root, {web: "web"})))
     found = services(root)
     check(
         "services not running", [], [each["name"] for each in found if each["state"] != "running"]
     )
     check("services restarted", [], [each["name"] for each in found if each["restarts"]])
-    web = inspect(scene.api, "web")["Id"][:12]
     check(f"supervisors of web ({web})", 1, [each["name"] for each in found].count(web))
     return f"{len(found)} services, all running, none restarted"
 
