@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -57,8 +58,9 @@ def converse(stream: RawStream, stdin: bytes | None) -> list[Frame]:
         return list(stream.frames())
 
     def feed() -> None:
-        stream.send(stdin)
-        stream.end_input()
+        with contextlib.suppress(OSError):  # who reads the output sees that it is cut short
+            stream.send(stdin)
+            stream.end_input()
 
     feeder = threading.Thread(target=feed, name="stdin", daemon=True)
     feeder.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
+SHIM_SOCKETS = Path("/run/containerd/s")
 FORCE_SECONDS = 5.0
 
 
@@ -18,11 +20,7 @@ def processes_of(root: Path) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue  # it has just ended
-            if any(f"{root}/".encode() in word for word in words):
+            if any(f"{root}/" in word for word in words_of(int(entry.name))):
                 found.append(int(entry.name))
     return found
 
@@ -39,26 +37,28 @@ def cgroups_of(engine_id: str) -> list[Path]:
     return [path for path in CGROUPS.rglob(f"trimaran-{engine_id}") if path.is_dir()]
 
 
-def command_line(pid: int) -> str:
+def words_of(pid: int) -> list[str]:
+    """A process's command line; empty when it has ended."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+        line = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
-        return f"{pid} (ended)"
-    return f"{pid} {words.decode(errors='replace').replace(chr(0), ' ').strip()}"
+        return []
+    return line.decode(errors="replace").rstrip("\0").split("\0")
 
 
 def listed(root: Path, engine_id: str) -> list[str]:
     """Everything that is there, in words."""
     return [
-        *(f"process {command_line(pid)}" for pid in processes_of(root)),
+        *(f"process {pid} {' '.join(words_of(pid))}" for pid in processes_of(root)),
         *(f"mount {point}" for point in mounts_below(root)),
         *(f"cgroup {path}" for path in (cgroups_of(engine_id) if engine_id else ())),
+        *(f"shim's socket {path}" for path in shim_sockets(root)),
     ]
 
 
 def remove(root: Path, engine_id: str) -> None:
     """End all of it by force; containers too, which no shim holds any longer then."""
-    sockets = _shim_sockets(root)
+    sockets = shim_sockets(root)
     _kill(lambda: processes_of(root))
     if engine_id:
         _kill(lambda: _members(engine_id))
@@ -100,12 +100,15 @@ def _remove_cgroup(group: Path) -> None:
             continue  # shown by whoever looks again
 
 
-def _shim_sockets(root: Path) -> list[Path]:
-    """Shims listen outside of the scratch directories, at addresses that their bundles name."""
-    found = []
-    for address in root.glob("exec/containerd/io.containerd.runtime.v2.task/*/*/address"):
-        try:
-            found.append(Path(address.read_text().strip().removeprefix("unix://")))
-        except OSError:
-            continue  # its container has just gone
-    return found
+def shim_sockets(root: Path) -> list[Path]:
+    """Where the shims of all containers would listen: outside of the scratch directories.
+
+    containerd names a shim's socket by a digest of its own address, the namespace and the container.
+    """
+    address = root / "exec" / "containerd" / "containerd.sock"
+    bundles = root.glob("exec/containerd/io.containerd.runtime.v2.task/trimaran/*")
+    ids = {path.name for path in (*bundles, *root.glob("data/containers/*"))}
+    for words in map(words_of, processes_of(root)):
+        ids |= {words[i + 1] for i, word in enumerate(words[:-1]) if word == "-id"}
+    names = (hashlib.sha256(f"{address}/trimaran/{id_}".encode()).hexdigest() for id_ in ids)
+    return [path for name in names if (path := SHIM_SOCKETS / name).exists()]
