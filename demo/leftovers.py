@@ -17,12 +17,9 @@ FORCE_SECONDS = 5.0
 
 def processes_of(root: Path) -> list[int]:
     """The processes whose command line names something below `root`: daemon, containerd, shims."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            if any(f"{root}/" in word for word in words_of(int(entry.name))):
-                found.append(int(entry.name))
-    return found
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    own = os.getpid()
+    return [pid for pid in pids if pid != own and any(f"{root}/" in word for word in words_of(pid))]
 
 
 def mounts_below(root: Path, table: str | None = None) -> list[str]:
