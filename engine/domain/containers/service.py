@@ -42,6 +42,7 @@ class Nursery:
             if cell.supervisor is not None and cell_name(cell.id) in self._supervisor.names():
                 return cell.supervisor
             fresh = Supervisor(cell_name(cell.id), [self._operator(cell)])
+            cell.supervisor = fresh  # before its start: an operator that reconciles adds to it
             await self._supervisor.add(
                 ChildSpec(
                     name=cell_name(cell.id),
@@ -50,7 +51,6 @@ class Nursery:
                     quarantine=True,
                 )
             )
-            cell.supervisor = fresh
             return fresh
 
     def _operator(self, cell: Cell) -> ChildSpec:
