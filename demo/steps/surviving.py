@@ -29,7 +29,7 @@ def kill_daemon(scene: Scene) -> str:
     )
     check("process of clock (pid, start time)", before, process_of(scene, "clock"))
     check("containers running", 2, scene.api.json("GET", "/info")["ContainersRunning"])
-    return f"clock is the same process, pid {before[0]}; web served all along"
+    return f"clock is the same process, pid {before[0]}; web served meanwhile"
 
 
 def go_on(scene: Scene) -> str:
