@@ -30,8 +30,9 @@ def mounts_below(root: Path, table: str | None = None) -> list[str]:
 
 
 def cgroups_of(engine_id: str) -> list[Path]:
-    """The engine's own cgroup in each hierarchy."""
-    return [path for path in CGROUPS.rglob(f"trimaran-{engine_id}") if path.is_dir()]
+    """The engine's own cgroup in each hierarchy. Others come and go meanwhile, which os.walk bears."""
+    name = f"trimaran-{engine_id}"
+    return [Path(parent) / name for parent, folders, _ in os.walk(CGROUPS) if name in folders]
 
 
 def words_of(pid: int) -> list[str]:
@@ -81,9 +82,9 @@ def _kill(find: Callable[[], list[int]]) -> None:
 def _members(engine_id: str) -> list[int]:
     pids = set()
     for group in cgroups_of(engine_id):
-        for listing in group.rglob("cgroup.procs"):
+        for folder, _, _ in os.walk(group):
             try:
-                pids |= {int(pid) for pid in listing.read_text().split()}
+                pids |= {int(pid) for pid in (Path(folder) / "cgroup.procs").read_text().split()}
             except OSError:
                 continue  # a threaded or vanished cgroup
     return sorted(pids)

@@ -38,7 +38,8 @@ def stopped() -> list[str]:
         daemon.json("POST", "/containers/ended/wait")
         assert daemon.stop() == 0
         root = str(daemon.root)
-        cgroups = [str(path) for path in Path("/sys/fs/cgroup").rglob(f"trimaran-{engine_id}")]
+        cgroups = [str(path) for path in Path("/sys/fs/cgroup").glob(f"*/trimaran-{engine_id}")]
+        cgroups += [str(path) for path in Path("/sys/fs/cgroup").glob(f"trimaran-{engine_id}")]
         return [*map(str, processes_of(root)), *mounts_below(root), *cgroups]
 
 
