@@ -43,7 +43,8 @@ class Nursery:
         async with cell.supervised:
             if cell.supervisor is not None and cell_name(cell.id) in self._supervisor.names():
                 return cell.supervisor
-            cell.supervisor = fresh = Supervisor(cell_name(cell.id), [self._operator(cell)])
+            fresh = Supervisor(cell_name(cell.id), [self._operator(cell)])
+            cell.supervisor = fresh  # before its start: an operator that reconciles adds to it
             await self._supervisor.add(
                 ChildSpec(
                     name=cell_name(cell.id),
