@@ -33,7 +33,7 @@ from engine.adapters.store.networks import NetworkStore
 from engine.adapters.store.service import StoreService
 from engine.api.app import create_app
 from engine.api.listeners import Listener, Tls, parse_address
-from engine.api.routes import Rooms, register
+from engine.api.routes import Rooms, register, status
 from engine.api.server import Server
 from engine.api.versions import MINIMUM, NEWEST, text_of
 from engine.domain.containers.facade import Containers
@@ -282,6 +282,7 @@ class Engine:
 
     def _children(self) -> Sequence[ChildSpec]:
         return (
+            ChildSpec(name="status", factory=self._status),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
             ChildSpec(
@@ -374,6 +375,14 @@ class Engine:
 
     def _watcher(self) -> ShimWatcher:
         return ShimWatcher(self.watched, self.room, self.execs)
+
+    def _status(self) -> Server:
+        """Depends on nothing: it answers while everything else is down or comes up."""
+        app = create_app(
+            lambda app: status.register(app, lambda: self.root.status().to_dict()), version=VERSION
+        )
+        address = f"unix://{self.exec_root / 'status.sock'}"
+        return Server(app, [parse_address(address, group=self.settings.group)], greet=False)
 
     def _api(self) -> Server:
         rooms = Rooms(
