@@ -32,7 +32,7 @@ from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
 from engine.adapters.store.service import StoreService
 from engine.api.app import create_app
-from engine.api.listeners import Listener, Tls, parse_address
+from engine.api.listeners import Listener, Tls, UnixListener, parse_address
 from engine.api.routes import Rooms, register, status
 from engine.api.server import Server
 from engine.api.versions import MINIMUM, NEWEST, text_of
@@ -63,6 +63,7 @@ from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
 log = logging.getLogger(__name__)
 
+CLIENTS_SOCKET = "/var/run/docker.sock"
 HOST_CONTAINERD = "/run/containerd/containerd.sock"
 EMBEDDED = "embedded"  # --containerd: one of our own, also where the host has one
 SNAPSHOTTERS = {"": "overlayfs", "overlay2": "overlayfs"}
@@ -398,8 +399,12 @@ class Engine:
 
     def _listeners(self) -> list[Listener]:
         settings = self.settings
-        hosts = api_hosts(settings, os.environ, os.getpid())
-        return [parse_address(str(host), group=settings.group, tls=self._tls()) for host in hosts]
+        hosts = [str(host) for host in api_hosts(settings, os.environ, os.getpid())]
+        listeners = [parse_address(host, group=settings.group, tls=self._tls()) for host in hosts]
+        if hosts == [f"unix://{settings.socket_path}"] and not settings.hosts:
+            # Where clients look that were told nothing.
+            listeners.append(UnixListener(Path(CLIENTS_SOCKET), settings.group, spare=True))
+        return listeners
 
     def _tls(self) -> Tls | None:
         """For every TCP listener, once TLS was asked for: a root API never falls back to plain text."""
