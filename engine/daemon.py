@@ -26,6 +26,7 @@ from engine.adapters.host.identity import Choices, DataRoot
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
+from engine.adapters.registry.registries import RemoteRegistries
 from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
@@ -56,6 +57,7 @@ from engine.domain.networks.facade import Networks, NetworkSettings
 from engine.domain.system.facade import Identity, System
 from engine.domain.volumes.facade import Volumes
 from engine.errors import EngineError
+from engine.registries import registry_config, registry_settings, transfer_limits
 from engine.version import BUILD_TIME, COMMIT, VERSION
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
@@ -140,6 +142,8 @@ class Engine:
             engine_id=self.engine_id,
             emit=self.journal.emit,
             snapshotter=self.choices.snapshotter,
+            registries=RemoteRegistries(registry_settings(self.settings, os.environ)),
+            limits=transfer_limits(self.settings),
         )
         self.networks = Networks(
             self._network_settings(),
@@ -246,6 +250,7 @@ class Engine:
                 containerd_address=self.address,
                 namespace=self.choices.namespace,
                 plugin_namespace=self.choices.plugin_namespace,
+                registry_config=registry_config(settings),
             ),
             self.facts,
             census=self.containers,

@@ -131,9 +131,8 @@ def pick_platform(
         ):
             return descriptor
     if silent is None:
-        raise NotFound(
-            f"no matching manifest for {wanted.os}/{wanted.architecture} in the manifest list entries"
-        )
+        shown = "/".join(each for each in (wanted.os, wanted.architecture, wanted.variant) if each)
+        raise NotFound(f"no matching manifest for {shown} in the manifest list entries")
     return silent
 
 

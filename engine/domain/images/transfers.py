@@ -55,6 +55,14 @@ class Transfers:
         async with self._store.leases.lease() as lease:
             yield self._ingest(lease)
 
+    @asynccontextmanager
+    async def holding(self, resources: Sequence[Resource]) -> AsyncIterator[None]:
+        """Keep these, and what they are tied to, from being collected meanwhile."""
+        async with self._store.leases.lease() as lease:
+            for each in resources:
+                await self._stores.leases.add_resource(lease, each)
+            yield
+
     def _ingest(self, lease: str) -> Ingest:
         return Ingest(
             self._stores,
@@ -122,13 +130,13 @@ class Transfers:
         yield status(tree.image_id)
 
     async def save(self, selected: Sequence[Selected]) -> AsyncGenerator[bytes, None]:
-        async with self._store.leases.lease() as lease:
-            for each in selected:
-                held = Resource(each.image.manifest.digest, "content")
-                await self._stores.leases.add_resource(lease, held)
-            async with aclosing(archive_of(self._stores.content, selected)) as pieces:
-                async for piece in pieces:
-                    yield piece
+        held = [Resource(each.image.manifest.digest, "content") for each in selected]
+        async with (
+            self.holding(held),
+            aclosing(archive_of(self._stores.content, selected)) as pieces,
+        ):
+            async for piece in pieces:
+                yield piece
         for each in selected:
             given = attributes(each.image, each.image.id)
             await self._emit("image", "save", each.image.id, given)

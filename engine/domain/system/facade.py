@@ -54,6 +54,7 @@ class Identity(msgspec.Struct, frozen=True):
     containerd_address: str
     namespace: str
     plugin_namespace: str
+    registry_config: RegistryConfig
 
 
 class System:
@@ -150,7 +151,7 @@ class System:
             os_version=facts.os_version,
             os_type="linux",
             architecture=facts.machine,
-            registry_config=RegistryConfig(insecure_registry_cidrs=["127.0.0.0/8"]),
+            registry_config=who.registry_config,
             n_cpu=facts.cpus,
             mem_total=facts.memory,
             docker_root_dir=str(who.data_root),
