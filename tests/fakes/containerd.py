@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.domain.images.ports import Descriptor, Resource
-from engine.errors import Conflict, InvalidParameter, NotFound
+from engine.errors import Conflict, InvalidParameter, NotFound, SystemFailure
 
 _FILTER = re.compile(r'labels\."([^"]+)"=="?([^",]*)"?')
 
@@ -262,7 +262,10 @@ class FakeDiff:
     async def apply(self, descriptor: Any, mounts: Any, *, lease: str | None = None) -> Descriptor:
         data = self._content.blob(descriptor.digest).data
         if descriptor.media_type.endswith("gzip"):
-            data = gzip.decompress(data)
+            try:
+                data = gzip.decompress(data)
+            except EOFError:
+                raise SystemFailure("unexpected EOF") from None
         self._snapshots.snapshots[mounts[0].source].size += len(data)
         self.applied.append(descriptor.digest)
         return Descriptor("application/vnd.oci.image.layer.v1.tar", digest_of(data), len(data))

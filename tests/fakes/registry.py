@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from engine.adapters.registry.registries import RemoteRegistries
+from engine.adapters.registry import sessions
+from engine.adapters.registry.registries import SESSIONS, RemoteRegistries
 from engine.adapters.registry.settings import RegistrySettings
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -88,6 +89,12 @@ class FakeRegistry(httpx.AsyncBaseTransport):
     # The wire.
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await self._answer(request)
+        if answer.is_stream_consumed:  # made from bytes, which httpx reads at once
+            return streamed(answer.status_code, answer.content, dict(answer.headers))
+        return answer
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
         body = await request.aread()
         self.requests.append(request)
         for fault in list(self.faults):
@@ -215,9 +222,9 @@ def streamed(
                 yield data[start : start + 1000]
 
     size = len(data) if length is None else length
-    return httpx.Response(
-        status, stream=Whole(), headers={"Content-Length": str(size), **(headers or {})}
-    )
+    merged = httpx.Headers({"Content-Length": str(size)})
+    merged.update(headers or {})
+    return httpx.Response(status, stream=Whole(), headers=merged)
 
 
 def error(
@@ -249,4 +256,5 @@ def registries(
     fake: httpx.AsyncBaseTransport, settings: RegistrySettings | None = None
 ) -> RemoteRegistries:
     """The real client, on the fake wire."""
+    assert sessions.__name__ == SESSIONS  # loaded: a thread would let a fake clock run
     return RemoteRegistries(settings or RegistrySettings(cert_dirs=()), no_address, lambda *_: fake)

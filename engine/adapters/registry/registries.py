@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from engine.adapters.registry.sessions import RoadsFactory, Sessions
 
 __all__ = ["RemoteRegistries"]
+
+SESSIONS = "engine.adapters.registry.sessions"
 
 
 class RemoteRegistries:
@@ -39,8 +42,8 @@ class RemoteRegistries:
         self._roads = roads
 
     async def _sessions(self) -> Sessions:
-        module = await trio.to_thread.run_sync(
-            importlib.import_module, "engine.adapters.registry.sessions"
+        module: Any = sys.modules.get(SESSIONS) or await trio.to_thread.run_sync(
+            importlib.import_module, SESSIONS
         )
         sessions: Sessions = module.Sessions(
             self.settings, self._lookup, self._roads or module.Roads

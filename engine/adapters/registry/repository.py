@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import httpx
 
+from engine.adapters.registry.failures import translated
 from engine.adapters.registry.host import Host, read_limited
 from engine.adapters.registry.uploads import Uploads
 from engine.domain.images.ports import Descriptor
@@ -236,8 +237,9 @@ async def _body(response: httpx.Response, offset: int) -> AsyncGenerator[bytes, 
         start = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
         if start is None or int(start[1]) != offset:
             raise Interrupted("the registry answered with another range than was asked for")
-    async for piece in response.aiter_raw():
-        if skip:
-            piece, skip = piece[skip:], max(0, skip - len(piece))
-        if piece:
-            yield piece
+    with translated("GET", str(response.url)):
+        async for piece in response.aiter_raw():
+            if skip:
+                piece, skip = piece[skip:], max(0, skip - len(piece))
+            if piece:
+                yield piece

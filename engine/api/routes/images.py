@@ -17,7 +17,7 @@ from engine.api.routes.distribution import registry_auth
 from engine.api.routes.rooms import Rooms
 from engine.api.versions import down
 from engine.domain.images.facade import ImageUser
-from engine.errors import EngineError, NotImplementedHere
+from engine.errors import NotImplementedHere
 from supervisors import Refusal
 
 Messages = AsyncIterator[Mapping[str, Any]]
@@ -139,7 +139,7 @@ async def lines(messages: Messages) -> AsyncGenerator[bytes, None]:
         async for message in messages:
             begun = True
             yield encode(message)
-    except (EngineError, Refusal) as error:
+    except Refusal as error:
         if not begun:
             raise
         yield encode({"errorDetail": {"message": str(error)}, "error": str(error)})

@@ -85,6 +85,7 @@ class Images:
             self._store,
             self._transfers,
             registries,
+            archives,
             self.mailbox,
             limits=limits or TransferLimits(),
         )

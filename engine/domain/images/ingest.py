@@ -226,15 +226,20 @@ async def _once(data: bytes) -> AsyncGenerator[bytes, None]:
 
 
 async def joined(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """Joined up to what one write takes."""
+    """Joined up to what one write takes. What came before an error is not lost."""
     held: list[bytes] = []
     size = 0
-    async for chunk in chunks:
-        held.append(chunk)
-        size += len(chunk)
-        if size >= _PIECE:
+    try:
+        async for chunk in chunks:
+            held.append(chunk)
+            size += len(chunk)
+            if size >= _PIECE:
+                yield b"".join(held)
+                held.clear()
+                size = 0
+    except EngineError:
+        if held:
             yield b"".join(held)
-            held.clear()
-            size = 0
+        raise
     if held:
         yield b"".join(held)

@@ -10,7 +10,7 @@ from engine.domain.names.references import Reference
 from engine.models.images import DeleteItem
 from supervisors import Request
 
-__all__ = ["Adopt", "Message", "Pushed", "Refresh", "Remove", "Tag"]
+__all__ = ["Adopt", "Message", "Pushed", "Refresh", "Remove", "Replace", "Tag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +53,11 @@ class Pushed(Request[None]):
     digest: str
 
 
-Message = Adopt | Pushed | Tag | Remove | Refresh
+@dataclass(frozen=True, slots=True)
+class Replace(Request[None]):
+    """The same image with another manifest, which a lease holds."""
+
+    image: Image
+
+
+Message = Adopt | Pushed | Replace | Tag | Remove | Refresh

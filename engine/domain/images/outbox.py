@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from engine.domain.images.progress import Message
-from engine.errors import EngineError
+from engine.domain.images.together import together
 from supervisors import Refusal
 
 __all__ = ["Outbox", "Report", "reported"]
@@ -67,12 +67,12 @@ async def reported(work: Callable[[Report], Awaitable[object]]) -> AsyncIterator
     async def run() -> None:
         try:
             await work(outbox.put)
-        except (EngineError, Refusal) as error:
+        except Refusal as error:
             outbox.close(error)
         else:
             outbox.close()
 
-    async with trio.open_nursery() as nursery:
+    async with together() as nursery:
         nursery.start_soon(run)
         yield outbox
         nursery.cancel_scope.cancel()

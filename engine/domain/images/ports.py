@@ -198,10 +198,13 @@ class Member(Protocol):
 
 
 class Archives(Protocol):
-    """Streams of archives; both raise InvalidParameter for a stream that is damaged."""
+    """Streams of archives; the readers raise InvalidParameter for a stream that is damaged."""
 
     def decompressed(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         """Gzip, bzip2, xz and zstd are taken off; anything else is passed on."""
 
     def members(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[Member, None]:
         """The entries of an uncompressed tar stream."""
+
+    def compressed(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        """Gzip, the same bytes for the same stream."""

@@ -13,6 +13,7 @@ from engine.domain.images.labels import sources_in
 from engine.domain.images.messages import Message, Pushed
 from engine.domain.images.naming import key_of
 from engine.domain.images.outbox import Report
+from engine.domain.images.packing import Packer
 from engine.domain.images.ports import Content, Descriptor, Resource
 from engine.domain.images.progress import aux, layer_bar, layer_status, status
 from engine.domain.images.registries import Registries, Repository
@@ -40,6 +41,7 @@ class Pusher:
         store: Store,
         transfers: Transfers,
         registries: Registries,
+        packer: Packer,
         mailbox: Mailbox[Message],
         *,
         limit: int = 5,
@@ -49,6 +51,7 @@ class Pusher:
         self.mailbox = mailbox
         self.limiter = trio.CapacityLimiter(limit)
         self._registries = registries
+        self.packer = packer
 
     async def push(self, reference: Reference, *, credentials: AuthConfig, report: Report) -> None:
         """One tag, or all of the repository. Raises NotFound, Refused, Interrupted."""
@@ -106,7 +109,9 @@ class _One:
     report: Report
 
     async def run(self) -> None:
-        image, transfers = self.image, self.pusher.transfers
+        self._prepare()
+        self.image = image = await self.pusher.packer.packed(self.image)
+        transfers = self.pusher.transfers
         async with transfers.holding([Resource(image.manifest.digest, "content")]):
             await self._layers()
             await self._blob(image.config_descriptor)
@@ -124,14 +129,16 @@ class _One:
     def _content(self) -> Content:
         return self.pusher.store.stores.content
 
+    def _prepare(self) -> None:
+        """Layers are listed from the top down, as dockerd does it."""
+        for diff_id in dict.fromkeys(reversed(self.image.config.rootfs.diff_ids)):
+            self.report(layer_status(diff_id, "Preparing"))
+
     async def _layers(self) -> None:
-        """From the top down, as dockerd lists them."""
         layers: dict[str, tuple[Descriptor, str]] = {}
         diff_ids = self.image.config.rootfs.diff_ids
         for layer, diff_id in reversed(list(zip(self.image.layers, diff_ids, strict=True))):
             layers.setdefault(layer.digest, (layer, diff_id))
-        for _, diff_id in layers.values():
-            self.report(layer_status(diff_id, "Preparing"))
         async with together() as nursery:
             for layer, diff_id in layers.values():
                 nursery.start_soon(self._layer, layer, diff_id)

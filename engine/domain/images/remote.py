@@ -15,6 +15,8 @@ from engine.domain.images.importing import parse_platform
 from engine.domain.images.manifests import is_index, parse_manifest
 from engine.domain.images.messages import Message
 from engine.domain.images.outbox import Outbox, reported
+from engine.domain.images.packing import Packer
+from engine.domain.images.ports import Archives
 from engine.domain.images.pulling import Puller
 from engine.domain.images.pushing import Pusher
 from engine.domain.images.registries import Fetched, Refused, Registries, Repository
@@ -49,6 +51,7 @@ class Remote:
         store: Store,
         transfers: Transfers,
         registries: Registries,
+        archives: Archives,
         mailbox: Mailbox[Message],
         *,
         limits: TransferLimits,
@@ -57,7 +60,14 @@ class Remote:
         self._registries = registries
         self._downloads = Downloads(limit=limits.downloads, attempts=limits.attempts)
         self._puller = Puller(store, transfers, registries, self._downloads)
-        self._pusher = Pusher(store, transfers, registries, mailbox, limit=limits.uploads)
+        self._pusher = Pusher(
+            store,
+            transfers,
+            registries,
+            Packer(store, transfers, archives),
+            mailbox,
+            limit=limits.uploads,
+        )
 
     def limit(self, limits: TransferLimits) -> None:
         """For what begins from now on, and for what waits."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 import trio
 
 from engine.domain.images.catalogue import Image
-from engine.domain.images.messages import Adopt, Message, Pushed, Refresh, Remove, Tag
+from engine.domain.images.messages import Adopt, Message, Pushed, Refresh, Remove, Replace, Tag
 from engine.domain.images.removal import Plan, plan_removal
 from engine.domain.images.store import Store
 from engine.domain.names.references import Reference, familiar, familiar_name
@@ -46,6 +46,9 @@ class ImagesService(MailWorker[Message]):
                 return await self._adopt(message)
             case Pushed():
                 await self._pushed(message)
+                return None
+            case Replace():
+                await self._store.replace(message.image)
                 return None
             case Tag():
                 await self._tag(message)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from dataclasses import replace
 
 import trio
 
@@ -86,6 +87,14 @@ class Store:
         self._catalogue = self.catalogue.put(record, image=image)
         await self._drop_untagged(image.id)
         return previous if previous is not None and previous.id != image.id else None
+
+    async def replace(self, image: Image) -> None:
+        """Let the names of this image stand for its new manifest; those by digest stay with the old."""
+        for record in self.catalogue.records_of(image.id):
+            if record.reference is None or record.reference.digest is None:
+                await self._write(record.name, image)
+                changed = replace(record, target=image.target)
+                self._catalogue = self.catalogue.put(changed, image=image)
 
     async def keep(self, image: Image) -> None:
         """Hold an image that may have no name."""

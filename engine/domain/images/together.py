@@ -7,27 +7,27 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from engine.errors import EngineError
+from supervisors import Refusal
 
 __all__ = ["together"]
 
 
 @asynccontextmanager
 async def together() -> AsyncIterator[trio.Nursery]:
-    """A nursery; what is raised is not wrapped in a group when all of it are EngineErrors."""
+    """A nursery; what is raised is not wrapped in a group when all of it are refusals."""
     try:
         async with trio.open_nursery() as nursery:
             yield nursery
     except BaseExceptionGroup as group:
-        refusals, others = group.split(EngineError)
+        refusals, others = group.split(Refusal)
         if refusals is None or others is not None:
             raise
         raise _first(refusals) from None
 
 
-def _first(group: BaseExceptionGroup[EngineError]) -> EngineError:
+def _first(group: BaseExceptionGroup[Refusal]) -> Refusal:
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    assert isinstance(error, EngineError)
+    assert isinstance(error, Refusal)
     return error
