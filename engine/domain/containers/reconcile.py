@@ -7,6 +7,7 @@ import time
 from engine.domain.containers import exit, remove
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
+from engine.domain.containers.output import open_streams
 from engine.domain.containers.outside import Outside
 from engine.domain.containers.records import Status, to_document
 from engine.domain.events.facade import Batch
@@ -39,20 +40,29 @@ async def _reconcile(cell: Cell, outside: Outside) -> None:
     elif state.alive:
         await _check_alive(cell, outside)
     elif cell.leftover:
-        await exit.delete_task(cell, outside)
+        await exit.settle(cell, outside)
 
 
 async def _check_alive(cell: Cell, outside: Outside) -> None:
     task = await find_task(cell, outside)
     pid = cell.record.state.pid
-    if task is not None and task.pid == pid and task.status != "stopped":
+    alive = task is not None and task.pid == pid and task.status != "stopped"
+    adopted = not cell.streams.opened
+    if adopted:
+        await open_streams(cell, outside, cell.record.state.generation, adopt=True)
+        if alive:
+            await cell.streams.connect_stdin()
+    if alive:
         return
     now = time.time_ns()
     if task is not None and task.pid == pid:
         code, at = task.exit_status, task.exited_at_ns or now
     else:
         code, at = UNKNOWN_EXIT, now
-    await exit.exited(cell, outside, Exited(pid, code, at, reconciled=True))
+    # Nobody writes to streams that a former daemon left: what is in them is all there is.
+    patience = 0 if adopted else exit.STREAM_PATIENCE
+    message = Exited(pid, code, at, reconciled=True)
+    await exit.exited(cell, outside, message, patience=patience)
 
 
 async def find_task(cell: Cell, outside: Outside) -> TaskInfo | None:
@@ -68,7 +78,9 @@ async def undo_start(cell: Cell, outside: Outside, reason: str, exit_code: int =
     await outside.sandboxes.unpublish(cell.record)
     await cell.streams.finish(0)
     cell.streams.end()
-    record = cell.record.with_state(error=reason, exit_code=exit_code)
+    state = cell.record.state
+    status = Status.EXITED if state.status is Status.RESTARTING else state.status
+    record = cell.record.with_state(status=status, error=reason, exit_code=exit_code)
     await exit.commit_surely(outside, Batch().put(to_document(record)).close("start", cell.id))
     cell.record = record
     cell.starting = False
