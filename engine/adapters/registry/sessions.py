@@ -17,7 +17,7 @@ from engine.adapters.registry.repository import RemoteRepository
 from engine.adapters.registry.settings import RegistrySettings
 from engine.adapters.registry.tokens import Authorizer, with_secret
 from engine.adapters.registry.transport import Roads, open_client
-from engine.domain.images.registries import Interrupted, Refused
+from engine.domain.images.registries import NO_CREDENTIALS, Interrupted, Refused
 from engine.domain.names.references import Reference
 from engine.errors import EngineError, Unauthorized
 from engine.models.images import SearchResult
@@ -84,7 +84,7 @@ class Sessions:
             async with host.send("GET", "/v2/"):
                 return
         except Refused as error:
-            if error.code == "NO_BASIC_AUTH":
+            if error.code == NO_CREDENTIALS:
                 raise Unauthorized(error.message) from error
             if error.status == HTTPStatus.UNAUTHORIZED and not host.authorizer.is_bearer:
                 raise Unauthorized(

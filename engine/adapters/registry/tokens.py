@@ -12,7 +12,7 @@ import trio
 
 from engine.adapters.registry.challenges import Challenge, choose
 from engine.adapters.registry.failures import quoted, refusal_of, translated
-from engine.domain.images.registries import Refused
+from engine.domain.images.registries import NO_CREDENTIALS, Refused
 from engine.models.registry import AuthConfig
 
 __all__ = ["Authorizer", "with_secret"]
@@ -69,9 +69,7 @@ class Authorizer:
             return None
         if self._challenge.scheme == "basic":
             if not self._credentials.username:
-                raise Refused(
-                    quoted(method, url, "no basic auth credentials"), code="NO_BASIC_AUTH"
-                )
+                raise Refused(quoted(method, url, "no basic auth credentials"), code=NO_CREDENTIALS)
             return _basic(self._credentials)
         return f"Bearer {await self._token(tuple(scopes), self._challenge)}"
 

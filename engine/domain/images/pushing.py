@@ -16,7 +16,7 @@ from engine.domain.images.outbox import Report
 from engine.domain.images.packing import Packer
 from engine.domain.images.ports import Content, Descriptor, Resource
 from engine.domain.images.progress import aux, layer_bar, layer_status, status
-from engine.domain.images.registries import Registries, Repository
+from engine.domain.images.registries import NO_CREDENTIALS, Refused, Registries, Repository
 from engine.domain.images.store import Store
 from engine.domain.images.together import together
 from engine.domain.images.transfers import Transfers
@@ -57,6 +57,20 @@ class Pusher:
         """One tag, or all of the repository. Raises NotFound, Refused, Interrupted."""
         report(status(f"The push refers to repository [{reference.name}]"))
         found = self._images(reference)
+        try:
+            await self._push(reference, found, credentials, report)
+        except Refused as error:
+            if error.code == NO_CREDENTIALS:
+                raise Refused("no basic auth credentials", code=error.code) from error
+            raise
+
+    async def _push(
+        self,
+        reference: Reference,
+        found: Sequence[tuple[Reference, Image]],
+        credentials: AuthConfig,
+        report: Report,
+    ) -> None:
         sources = await self._sources(reference, [image for _, image in found])
         async with self._registries.repository(
             reference, credentials, push=True, sources=sources

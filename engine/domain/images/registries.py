@@ -15,6 +15,7 @@ from engine.models.images import SearchResult
 from engine.models.registry import AuthConfig
 
 __all__ = [
+    "NO_CREDENTIALS",
     "Fetched",
     "Interrupted",
     "Offset",
@@ -22,6 +23,9 @@ __all__ = [
     "Registries",
     "Repository",
 ]
+
+# The code of a Refused that no registry has sent: it wants a password and there is none.
+NO_CREDENTIALS = "NO_BASIC_AUTH"
 
 # A blob's bytes from an offset on; called again when an upload is repeated or resumed.
 Offset = Callable[[int], AsyncIterator[bytes]]
