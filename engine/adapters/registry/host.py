@@ -95,27 +95,27 @@ class Host:
         patient: bool,
     ) -> httpx.Response:
         patience, wait = PATIENCE if patient else 0.0, FIRST_WAIT
-        asked, first = False, url
-        for _ in range(REDIRECTS + 20):
-            sent = dict(headers)
+        challenged, redirects, first = False, 0, url
+        while redirects <= REDIRECTS:
             own = _same_origin(url, first)
-            if own and (value := await self.authorizer.header(method, url, scopes)) is not None:
-                sent["Authorization"] = value
+            given = await self.authorizer.header(method, url, scopes) if own else None
+            sent = {**headers, "Authorization": given} if given else headers
             response = await self._once(method, url, sent, content)
             status = response.status_code
-            if status == HTTPStatus.UNAUTHORIZED and own and not asked:
-                asked = True
+            if status == HTTPStatus.UNAUTHORIZED and own and not challenged:
+                challenged = True
                 self._challenge(response)
+                if given and not self.authorizer.is_bearer:
+                    return response  # the same password would be refused again
+                pause = 0.0
             elif status in BUSY and (pause := retry_after(response) or wait) <= patience:
                 patience, wait = patience - pause, wait * 2
-                await response.aclose()
-                await trio.sleep(pause)
-                continue
             elif response.has_redirect_location and method in ("GET", "HEAD"):
-                url = str(httpx.URL(url).join(response.headers["Location"]))
+                url, redirects, pause = _redirected(response, url), redirects + 1, 0.0
             else:
                 return response
             await response.aclose()
+            await trio.sleep(pause)
         raise Refused(quoted(method, first, f"stopped after {REDIRECTS} redirects"))
 
     async def _once(
@@ -158,6 +158,13 @@ def retry_after(response: httpx.Response, now: float | None = None) -> float | N
     except ValueError:
         return None
     return max(0.0, moment - (time.time() if now is None else now))
+
+
+def _redirected(response: httpx.Response, url: str) -> str:
+    try:
+        return str(httpx.URL(url).join(response.headers["Location"]))
+    except httpx.InvalidURL as error:
+        raise Refused(f"the registry redirects to no URL: {error}") from error
 
 
 def _same_origin(one: str, other: str) -> bool:

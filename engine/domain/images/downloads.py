@@ -29,7 +29,7 @@ BAR_INTERVAL = 0.1
 class Downloads:
     """`limit` downloads at a time, over all pulls; `attempts` for each, as in dockerd."""
 
-    def __init__(self, *, limit: int = 3, attempts: int = 5) -> None:
+    def __init__(self, *, limit: float = 3, attempts: int = 5) -> None:
         self.limiter = trio.CapacityLimiter(limit)
         self.attempts = attempts
         self._turns = Turns()

@@ -242,6 +242,10 @@ class Images:
         """Without a tag all that the repository has here. Yields progress messages."""
         return self._remote.push(name, tag, auth=auth or AuthConfig())
 
+    def limit(self, limits: TransferLimits) -> None:
+        """Other limits, also for what is waiting now: a reload."""
+        self._remote.limit(limits)
+
     async def distribution(
         self, name: str, *, auth: AuthConfig | None = None
     ) -> DistributionInspect:

@@ -44,7 +44,7 @@ class Pusher:
         packer: Packer,
         mailbox: Mailbox[Message],
         *,
-        limit: int = 5,
+        limit: float = 5,
     ) -> None:
         self.store = store
         self.transfers = transfers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,7 @@ NOT_FOUND = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN"})
 
 @dataclass(frozen=True, slots=True)
 class TransferLimits:
-    """dockerd's defaults."""
+    """dockerd's defaults; 0 transfers at a time is no limit, as there."""
 
     downloads: int = 3
     uploads: int = 5
@@ -58,7 +59,7 @@ class Remote:
     ) -> None:
         self._store = store
         self._registries = registries
-        self._downloads = Downloads(limit=limits.downloads, attempts=limits.attempts)
+        self._downloads = Downloads(limit=limits.downloads or math.inf, attempts=limits.attempts)
         self._puller = Puller(store, transfers, registries, self._downloads)
         self._pusher = Pusher(
             store,
@@ -66,14 +67,14 @@ class Remote:
             registries,
             Packer(store, transfers, archives),
             mailbox,
-            limit=limits.uploads,
+            limit=limits.uploads or math.inf,
         )
 
     def limit(self, limits: TransferLimits) -> None:
         """For what begins from now on, and for what waits."""
-        self._downloads.limiter.total_tokens = limits.downloads
+        self._downloads.limiter.total_tokens = limits.downloads or math.inf
         self._downloads.attempts = limits.attempts
-        self._pusher.limiter.total_tokens = limits.uploads
+        self._pusher.limiter.total_tokens = limits.uploads or math.inf
 
     def pull(
         self, name: str, tag: str, *, platform: str, auth: AuthConfig
