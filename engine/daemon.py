@@ -21,6 +21,7 @@ from engine.adapters.archive.streams import StreamedArchives
 from engine.adapters.containerd.channel import Channel
 from engine.adapters.containerd.client import Containerd
 from engine.adapters.containerd.process import EmbeddedContainerd
+from engine.adapters.host import cgroups
 from engine.adapters.host.facts import read_facts, sys_info
 from engine.adapters.host.identity import Choices, DataRoot
 from engine.adapters.host.programs import RuncVersion
@@ -65,6 +66,7 @@ from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 log = logging.getLogger(__name__)
 
 HOST_CONTAINERD = "/run/containerd/containerd.sock"
+EMBEDDED = "embedded"  # --containerd: one of our own, also where the host has one
 SNAPSHOTTERS = {"": "overlayfs", "overlay2": "overlayfs"}
 CONTAINERD_GRACE = 25.0
 
@@ -90,7 +92,9 @@ class Engine:
     def _wanted_choices(self) -> Choices:
         settings = self.settings
         address = settings.containerd
-        if not address and self.data.choices is None and os.path.exists(HOST_CONTAINERD):
+        if address == EMBEDDED:
+            address = ""
+        elif not address and self.data.choices is None and os.path.exists(HOST_CONTAINERD):
             address = HOST_CONTAINERD
         elif not address and self.data.choices is not None:
             address = self.data.choices.containerd
@@ -186,6 +190,10 @@ class Engine:
             default_ip=settings.ip,
         )
 
+    @property
+    def _own_cgroup(self) -> str:
+        return f"/trimaran-{self.engine_id}"
+
     def _runtimes(self) -> dict[str, str]:
         """Runtime names and the programs they stand for; "" is containerd's own runc."""
         added = {name: runtime.path for name, runtime in self.settings.runtimes.items()}
@@ -209,7 +217,7 @@ class Engine:
             data_root=self.data.path,
             exec_root=self.exec_root,
             snapshotter=self.choices.snapshotter,
-            cgroup_parent=settings.cgroup_parent or f"/trimaran-{self.engine_id}",
+            cgroup_parent=settings.cgroup_parent or self._own_cgroup,
             default_runtime=settings.default_runtime,
             runtimes=runtimes,
             log_driver=settings.log_driver,
@@ -416,6 +424,7 @@ class Engine:
         if self.embedded is not None:
             self.embedded.leave_running = self.leave_running
         await self.root.stop()
+        await trio.to_thread.run_sync(cgroups.remove_empty, self._own_cgroup)
 
     def close(self) -> None:
         self.database.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import trio
+
 from engine.domain.containers import exit, remove
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
@@ -14,6 +16,7 @@ from engine.domain.events.facade import Batch
 from engine.errors import EngineError, NotFound, Unavailable
 from engine.models.runtime import TaskInfo
 
+KILL_PATIENCE = 10.0
 UNKNOWN_EXIT = 255
 """The exit code of a container that containerd no longer knows."""
 
@@ -75,7 +78,7 @@ async def find_task(cell: Cell, outside: Outside) -> TaskInfo | None:
 async def undo_start(cell: Cell, outside: Outside, reason: str, exit_code: int = 128) -> None:
     """Take back whatever of a start is there, keep its reason in the record, and wake who waits for it."""
     await _end_task(cell, outside)
-    await outside.sandboxes.unpublish(cell.record)
+    await outside.sandboxes.release(cell.record)
     await cell.streams.finish(0)
     cell.streams.end()
     state = cell.record.state
@@ -94,9 +97,10 @@ async def _end_task(cell: Cell, outside: Outside) -> None:
     try:
         if task.status not in ("stopped", "created"):
             await outside.runtime.tasks.kill(cell.id, 9, all=True)
-            await outside.runtime.tasks.wait(cell.id)
+            with trio.fail_after(KILL_PATIENCE):
+                await outside.runtime.tasks.wait(cell.id)
         await outside.runtime.tasks.delete(cell.id)
     except NotFound:
         return
-    except EngineError:
+    except (EngineError, trio.TooSlowError):
         cell.leftover = True
