@@ -59,7 +59,7 @@ from engine.domain.networks.facade import Networks, NetworkSettings
 from engine.domain.system.facade import Identity, System
 from engine.domain.volumes.facade import Volumes
 from engine.errors import EngineError
-from engine.registries import registry_config, registry_settings, transfer_limits
+from engine.registries import registry_config, registry_settings, shown_proxies, transfer_limits
 from engine.version import BUILD_TIME, COMMIT, VERSION
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
@@ -239,6 +239,7 @@ class Engine:
 
     def _system(self) -> System:
         settings = self.settings
+        proxies = shown_proxies(settings, os.environ)
         return System(
             Identity(
                 engine_id=self.engine_id,
@@ -261,6 +262,9 @@ class Engine:
                 namespace=self.choices.namespace,
                 plugin_namespace=self.choices.plugin_namespace,
                 registry_config=registry_config(settings),
+                http_proxy=proxies.http,
+                https_proxy=proxies.https,
+                no_proxy=proxies.none,
             ),
             self.facts,
             census=self.containers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from config.schema import Settings
@@ -11,7 +12,7 @@ from engine.domain.images.facade import TransferLimits
 from engine.models.system import IndexInfo, RegistryConfig
 from engine.version import VERSION
 
-__all__ = ["registry_config", "registry_settings", "transfer_limits"]
+__all__ = ["registry_config", "registry_settings", "shown_proxies", "transfer_limits"]
 
 
 def registry_settings(settings: Settings, environment: Mapping[str, str]) -> RegistrySettings:
@@ -26,6 +27,14 @@ def registry_settings(settings: Settings, environment: Mapping[str, str]) -> Reg
             environment=environment,
         ),
         user_agent=f"docker/{VERSION} trimaran/{VERSION}",
+    )
+
+
+def shown_proxies(settings: Settings, environment: Mapping[str, str]) -> ProxySettings:
+    """For /info: whatever is a password is masked, as dockerd does it."""
+    proxies = registry_settings(settings, environment).proxies
+    return ProxySettings(
+        http=_masked(proxies.http), https=_masked(proxies.https), none=proxies.none
     )
 
 
@@ -51,6 +60,10 @@ def registry_config(settings: Settings) -> RegistryConfig:
     return RegistryConfig(
         insecure_registry_cidrs=[*LOOPBACK, *networks], index_configs=indexes, mirrors=hub
     )
+
+
+def _masked(url: str) -> str:
+    return re.sub(r"(?<=//)[^/@]+@", "xxxxx:xxxxx@", url)
 
 
 def _mirrors(settings: Settings) -> Mapping[str, tuple[str, ...]]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from config.schema import Settings
 from config.sections import Proxies
-from engine.registries import registry_config, registry_settings, transfer_limits
+from engine.registries import registry_config, registry_settings, shown_proxies, transfer_limits
 
 
 def test_list_of_mirrors_is_docker_hubs() -> None:
@@ -29,6 +29,16 @@ def test_proxies_of_the_configuration_stand_before_the_environments() -> None:
     settings = Settings(proxies=Proxies(http_proxy="http://own"))
     proxies = registry_settings(settings, {"HTTP_PROXY": "e", "HTTPS_PROXY": "s"}).proxies
     assert (proxies.http, proxies.https) == ("http://own", "s")
+
+
+def test_info_shows_no_passwords() -> None:
+    settings = Settings(proxies=Proxies(https_proxy="http://u:p@proxy:3128", no_proxy="a"))
+    shown = shown_proxies(settings, {"HTTP_PROXY": "http://plain"})
+    assert (shown.http, shown.https, shown.none) == (
+        "http://plain",
+        "http://xxxxx:xxxxx@proxy:3128",
+        "a",
+    )
 
 
 def test_limits_are_dockerds() -> None:

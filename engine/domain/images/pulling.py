@@ -14,6 +14,7 @@ from engine.domain.images.ingest import Ingest, joined
 from engine.domain.images.manifests import (
     Platform,
     is_index,
+    kind_of,
     parse_index,
     parse_manifest,
     pick_platform,
@@ -154,7 +155,8 @@ class _One:
         wanted = self.reference.digest or self.reference.tag or ""
         found = await self._resolve(wanted)
         if found is not None and await ingest.has(found.digest):
-            return found, await self._stored(found.digest, MANIFEST_LIMIT)
+            data = await self._stored(found.digest, MANIFEST_LIMIT)
+            return Descriptor(kind_of(found.media_type, data), found.digest, len(data)), data
         return await self._fetch(wanted)
 
     async def _resolve(self, wanted: str) -> Descriptor | None:
@@ -173,7 +175,8 @@ class _One:
                 f"{familiar(self.reference)} is an image of the manifest schema 1, "
                 "which is not supported any more: push it again with a newer docker"
             )
-        return fetched.descriptor, fetched.data
+        media_type = kind_of(fetched.media_type, fetched.data)
+        return Descriptor(media_type, fetched.digest, len(fetched.data)), fetched.data
 
     async def _manifests(self, ingest: Ingest, target: Descriptor, data: bytes) -> None:
         """Store what stands between the reference and the layers, byte for byte."""

@@ -13,7 +13,7 @@ from engine.domain.images.config import digest_of, parse_config
 from engine.domain.images.downloads import Downloads
 from engine.domain.images.filters import Filters, flag
 from engine.domain.images.importing import parse_platform
-from engine.domain.images.manifests import is_index, parse_manifest
+from engine.domain.images.manifests import is_index, kind_of, parse_manifest
 from engine.domain.images.messages import Message
 from engine.domain.images.outbox import Outbox, reported
 from engine.domain.images.packing import Packer
@@ -103,6 +103,8 @@ class Remote:
         try:
             async with self._registries.repository(wanted, auth) as repository:
                 fetched = await repository.manifest(wanted.digest or wanted.tag or "")
+                kind = kind_of(fetched.media_type, fetched.data)
+                fetched = msgspec.structs.replace(fetched, media_type=kind)
                 platforms = await _platforms(fetched, repository)
         except Refused as error:
             raise _inspect_error(error) from error

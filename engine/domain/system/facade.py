@@ -55,6 +55,9 @@ class Identity(msgspec.Struct, frozen=True):
     namespace: str
     plugin_namespace: str
     registry_config: RegistryConfig
+    http_proxy: str
+    https_proxy: str
+    no_proxy: str
 
 
 class System:
@@ -152,6 +155,9 @@ class System:
             os_type="linux",
             architecture=facts.machine,
             registry_config=who.registry_config,
+            http_proxy=who.http_proxy,
+            https_proxy=who.https_proxy,
+            no_proxy=who.no_proxy,
             n_cpu=facts.cpus,
             mem_total=facts.memory,
             docker_root_dir=str(who.data_root),
