@@ -68,13 +68,31 @@ def push_busybox(daemon: Daemon, name: str) -> str:
 
 def test_what_is_pushed_comes_back_and_runs(daemon: Daemon, registry: Registry) -> None:
     id = push_busybox(daemon, f"{registry.host}/round:1")
-    done = daemon.docker("pull", f"{registry.host}/round:1", check=True, timeout=60)
-    assert done.stdout.splitlines()[-1] == f"{registry.host}/round:1".encode()
+    daemon.docker("pull", f"{registry.host}/round:1", check=True, timeout=60)
     assert image_id(daemon, f"{registry.host}/round:1") == id
     run = daemon.docker(
         "run", "--rm", "--net", "none", f"{registry.host}/round:1", "echo", "it runs", timeout=30
     )
     assert run.stdout == b"it runs\n", run.stderr
+
+
+def test_pull_tells_its_steps_as_dockerd_does(daemon: Daemon, registry: Registry) -> None:
+    name = f"{registry.host}/steps:1"
+    layer = tar_of({"steps": os.urandom(1000)})
+    daemon.json("POST", f"/images/create?fromSrc=-&repo={registry.host}/steps&tag=1", layer)
+    daemon.docker("push", name, check=True, timeout=60)
+    daemon.docker("rmi", name, check=True)
+    done = daemon.docker("pull", name, check=True, timeout=60)
+    lines = done.stdout.decode().splitlines()
+    assert lines[0] == "1: Pulling from steps"
+    assert [line.partition(": ")[2] for line in lines[1:5]] == [
+        "Pulling fs layer",
+        "Verifying Checksum",
+        "Download complete",
+        "Pull complete",
+    ]
+    assert lines[5].startswith("Digest: sha256:")
+    assert lines[6:] == [f"Status: Downloaded newer image for {name}", name]
 
 
 def test_unknown_image_is_pulled_by_run(daemon: Daemon, registry: Registry) -> None:

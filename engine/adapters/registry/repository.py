@@ -186,7 +186,8 @@ class RemoteRepository:
             except EngineError as error:
                 if not self._may_fall_back(index, error):
                     raise
-                log.warning("%s: %s; trying the next endpoint", host.endpoint.base, error)
+                level = logging.WARNING if host.endpoint.mirror else logging.DEBUG
+                log.log(level, "%s: %s; trying the next endpoint", host.endpoint.base, error)
             else:
                 self._current = index
                 return result

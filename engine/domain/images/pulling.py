@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -94,7 +95,7 @@ class Puller:
                 return
             layer = tree.layers[index]
             async with together() as nursery:
-                nursery.start_soon(_tick, layer.digest, tell)
+                nursery.start_soon(_tick, layer, tell)
                 try:
                     await ingest.unpack_layer(tree, index)
                 except InvalidParameter:
@@ -282,10 +283,9 @@ def _check_system(tree: Tree) -> None:
         )
 
 
-async def _tick(digest: str, report: Report) -> None:
+async def _tick(layer: Descriptor, report: Report) -> None:
     """containerd does not say how far it is: show at least that time goes on."""
-    seconds = 0
-    while True:
-        report(elapsed(digest, "Extracting", seconds))
+    report(layer_bar(layer.digest, "Extracting", 0, layer.size))
+    for seconds in itertools.count(1):
         await trio.sleep(1)
-        seconds += 1
+        report(elapsed(layer.digest, "Extracting", seconds))
