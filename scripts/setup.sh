@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-PACKAGES="containerd runc nftables libnftables1 iproute2 busybox-static tini conntrack iptables docker-registry skopeo"
+PACKAGES="containerd runc nftables libnftables1 iproute2 busybox-static tini conntrack iptables"
 missing=""
 for package in $PACKAGES; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
