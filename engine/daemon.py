@@ -384,7 +384,7 @@ class Engine:
             channel.nudge()
 
     def _watcher(self) -> ShimWatcher:
-        return ShimWatcher(self.watched, self.room, self.execs)
+        return ShimWatcher(self.watched, self.room, self.execs, reconnected=self.images.refresh)
 
     def _status(self) -> Server:
         """Depends on nothing: it answers while everything else is down or comes up."""
