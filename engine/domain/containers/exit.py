@@ -8,6 +8,7 @@ from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import Status, to_document
+from engine.domain.containers.volumes import unmount_events
 from engine.domain.events.facade import Batch
 from engine.errors import EngineError, NotFound
 from supervisors import Refusal
@@ -23,6 +24,7 @@ async def exited(cell: Cell, outside: Outside, message: Exited) -> bool:
         return False
     await cell.streams.finish(STREAM_PATIENCE)
     await outside.sandboxes.unpublish(cell.record)
+    await outside.volumes.unmount(cell.record)
     record = cell.record.with_state(
         status=Status.EXITED,
         pid=0,
@@ -35,6 +37,7 @@ async def exited(cell: Cell, outside: Outside, message: Exited) -> bool:
     if message.reconciled:
         extra["trimaran.reconciled"] = "true"
     batch = Batch().put(to_document(record)).event(event(record, "die", extra))
+    batch.events += unmount_events(record)
     await commit_surely(outside, batch)
     cell.record = record
     cell.leftover = True

@@ -66,6 +66,7 @@ async def undo_start(cell: Cell, outside: Outside, reason: str, exit_code: int =
     """Take back whatever of a start is there, keep its reason in the record, and wake who waits for it."""
     await _end_task(cell, outside)
     await outside.sandboxes.unpublish(cell.record)
+    await outside.volumes.unmount(cell.record)
     await cell.streams.finish(0)
     cell.streams.end()
     record = cell.record.with_state(error=reason, exit_code=exit_code)

@@ -15,6 +15,7 @@ from engine.domain.containers.outside import Outside, event, intent
 from engine.domain.containers.prepare import prepare
 from engine.domain.containers.reconcile import undo_start
 from engine.domain.containers.records import NetworkState, Status, to_document
+from engine.domain.containers.volumes import mount_events
 from engine.domain.events.facade import Batch
 from engine.domain.streams.session import CopierService
 from engine.errors import EngineError, SystemFailure
@@ -45,6 +46,7 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     prepared = cell.preparation or await prepare(cell, outside)
     cell.preparation = None
     ports = await outside.sandboxes.publish(cell.record)
+    await outside.volumes.mount(cell.record)
     await open_streams(cell, outside, generation)
     paths = cell.streams.paths
     tasks = outside.runtime.tasks
@@ -57,6 +59,7 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
         terminal=cell.record.config.tty,
         options=prepared.options,
     )
+    await outside.volumes.conceal(cell.record)
     await tasks.start(cell.id)
     await cell.streams.connect_stdin()
     record = msgspec.structs.replace(
@@ -72,7 +75,8 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
         generation=generation,
         manually_stopped=False,
     )
-    batch = Batch().put(to_document(record)).close("start", cell.id).event(event(record, "start"))
+    batch = Batch().put(to_document(record)).close("start", cell.id)
+    batch.events += [*mount_events(record), event(record, "start")]
     await outside.journal.commit(batch)
     cell.record = record
     cell.starting = False
