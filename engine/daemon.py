@@ -21,6 +21,7 @@ from engine.adapters.archive.streams import StreamedArchives
 from engine.adapters.containerd.channel import Channel
 from engine.adapters.containerd.client import Containerd
 from engine.adapters.containerd.process import EmbeddedContainerd
+from engine.adapters.host import cgroups
 from engine.adapters.host.facts import read_facts, sys_info
 from engine.adapters.host.identity import Choices, DataRoot
 from engine.adapters.host.programs import RuncVersion
@@ -39,6 +40,7 @@ from engine.api.server import Server
 from engine.api.versions import MINIMUM, NEWEST, text_of
 from engine.domain.containers.facade import Containers
 from engine.domain.containers.outside import Outside
+from engine.domain.containers.restarts import RestartManager
 from engine.domain.containers.restore import load_cells
 from engine.domain.containers.room import Room
 from engine.domain.containers.sandbox import Sandboxes
@@ -65,6 +67,7 @@ from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 log = logging.getLogger(__name__)
 
 HOST_CONTAINERD = "/run/containerd/containerd.sock"
+EMBEDDED = "embedded"  # --containerd: one of our own, also where the host has one
 SNAPSHOTTERS = {"": "overlayfs", "overlay2": "overlayfs"}
 CONTAINERD_GRACE = 25.0
 
@@ -90,7 +93,9 @@ class Engine:
     def _wanted_choices(self) -> Choices:
         settings = self.settings
         address = settings.containerd
-        if not address and self.data.choices is None and os.path.exists(HOST_CONTAINERD):
+        if address == EMBEDDED:
+            address = ""
+        elif not address and self.data.choices is None and os.path.exists(HOST_CONTAINERD):
             address = HOST_CONTAINERD
         elif not address and self.data.choices is not None:
             address = self.data.choices.containerd
@@ -188,6 +193,10 @@ class Engine:
             default_ip=settings.ip,
         )
 
+    @property
+    def _own_cgroup(self) -> str:
+        return f"/trimaran-{self.engine_id}"
+
     def _runtimes(self) -> dict[str, str]:
         """Runtime names and the programs they stand for; "" is containerd's own runc."""
         added = {name: runtime.path for name, runtime in self.settings.runtimes.items()}
@@ -211,7 +220,7 @@ class Engine:
             data_root=self.data.path,
             exec_root=self.exec_root,
             snapshotter=self.choices.snapshotter,
-            cgroup_parent=settings.cgroup_parent or f"/trimaran-{self.engine_id}",
+            cgroup_parent=settings.cgroup_parent or self._own_cgroup,
             default_runtime=settings.default_runtime,
             runtimes=runtimes,
             log_driver=settings.log_driver,
@@ -224,6 +233,7 @@ class Engine:
             shm_size=settings.default_shm_size,
             no_new_privileges=settings.no_new_privileges,
             seccomp_profile=self._seccomp_profile(),
+            live_restore=settings.live_restore,
         )
 
     def _seccomp_profile(self) -> str:
@@ -350,6 +360,10 @@ class Engine:
                 factory=lambda: ExecsService(self.exec_store, self.room),
                 mailboxes=(self.exec_store.mailbox,),
             ),
+            ChildSpec(
+                name="restarts",
+                factory=lambda: RestartManager(self.outside.restarts, self.nursery.again),
+            ),
         )
 
     def _store_service(self) -> StoreService:
@@ -419,6 +433,7 @@ class Engine:
         if self.embedded is not None:
             self.embedded.leave_running = self.leave_running
         await self.root.stop()
+        await trio.to_thread.run_sync(cgroups.remove_empty, self._own_cgroup)
 
     def close(self) -> None:
         self.database.close()

@@ -21,6 +21,7 @@ DEFAULT_GROUP = "docker"
 BACKLOG = 1024
 RESOLVE_SECONDS = 10.0
 _FIRST_FD = 3  # SD_LISTEN_FDS_START
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class ListenError(Exception):
@@ -107,6 +108,15 @@ class Bound:
         if self.path is not None:
             return f"unix://{self.path}"
         return f"{self.sock.getsockname()}"
+
+    @property
+    def docker_host(self) -> str:
+        """What a client on this machine puts into DOCKER_HOST."""
+        name = self.sock.getsockname()
+        if self.sock.family == socket.AF_UNIX:
+            return f"unix://{self.path or name}"
+        host = _LOOPBACK.get(name[0], name[0])
+        return f"tcp://[{host}]:{name[1]}" if ":" in host else f"tcp://{host}:{name[1]}"
 
 
 def parse_address(

@@ -64,6 +64,7 @@ class Server:
                 await accepting.start(self._accept, listeners, handlers)
                 for each in self.bound:
                     log.info("API listen on %s", each)
+                    log.info("to use it: export DOCKER_HOST=%s", each.docker_host)
                 task_status.started()
                 await self._stopping.wait()
                 accepting.cancel_scope.cancel()

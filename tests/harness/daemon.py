@@ -76,6 +76,7 @@ class Daemon:
             sys.executable,
             "-m",
             "engine",
+            "--containerd=embedded",
             f"--data-root={self.root}/data",
             f"--exec-root={self.root}/exec",
             f"--host={self.host}",

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 
+import trio
+
 from engine.domain.containers import exit, remove
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
+from engine.domain.containers.output import open_streams
 from engine.domain.containers.outside import Outside
 from engine.domain.containers.records import Status, to_document
 from engine.domain.events.facade import Batch
 from engine.errors import EngineError, NotFound, Unavailable
 from engine.models.runtime import TaskInfo
 
+KILL_PATIENCE = 10.0
 UNKNOWN_EXIT = 255
 """The exit code of a container that containerd no longer knows."""
 
@@ -39,20 +43,29 @@ async def _reconcile(cell: Cell, outside: Outside) -> None:
     elif state.alive:
         await _check_alive(cell, outside)
     elif cell.leftover:
-        await exit.delete_task(cell, outside)
+        await exit.settle(cell, outside)
 
 
 async def _check_alive(cell: Cell, outside: Outside) -> None:
     task = await find_task(cell, outside)
     pid = cell.record.state.pid
-    if task is not None and task.pid == pid and task.status != "stopped":
+    alive = task is not None and task.pid == pid and task.status != "stopped"
+    adopted = not cell.streams.opened
+    if adopted:
+        await open_streams(cell, outside, cell.record.state.generation, adopt=True)
+        if alive:
+            await cell.streams.connect_stdin()
+    if alive:
         return
     now = time.time_ns()
     if task is not None and task.pid == pid:
         code, at = task.exit_status, task.exited_at_ns or now
     else:
         code, at = UNKNOWN_EXIT, now
-    await exit.exited(cell, outside, Exited(pid, code, at, reconciled=True))
+    # Nobody writes to streams that a former daemon left: what is in them is all there is.
+    patience = 0 if adopted else exit.STREAM_PATIENCE
+    message = Exited(pid, code, at, reconciled=True)
+    await exit.exited(cell, outside, message, patience=patience)
 
 
 async def find_task(cell: Cell, outside: Outside) -> TaskInfo | None:
@@ -65,11 +78,13 @@ async def find_task(cell: Cell, outside: Outside) -> TaskInfo | None:
 async def undo_start(cell: Cell, outside: Outside, reason: str, exit_code: int = 128) -> None:
     """Take back whatever of a start is there, keep its reason in the record, and wake who waits for it."""
     await _end_task(cell, outside)
-    await outside.sandboxes.unpublish(cell.record)
     await outside.volumes.unmount(cell.record)
+    await outside.sandboxes.release(cell.record)
     await cell.streams.finish(0)
     cell.streams.end()
-    record = cell.record.with_state(error=reason, exit_code=exit_code)
+    state = cell.record.state
+    status = Status.EXITED if state.status is Status.RESTARTING else state.status
+    record = cell.record.with_state(status=status, error=reason, exit_code=exit_code)
     await exit.commit_surely(outside, Batch().put(to_document(record)).close("start", cell.id))
     cell.record = record
     cell.starting = False
@@ -83,9 +98,10 @@ async def _end_task(cell: Cell, outside: Outside) -> None:
     try:
         if task.status not in ("stopped", "created"):
             await outside.runtime.tasks.kill(cell.id, 9, all=True)
-            await outside.runtime.tasks.wait(cell.id)
+            with trio.fail_after(KILL_PATIENCE):
+                await outside.runtime.tasks.wait(cell.id)
         await outside.runtime.tasks.delete(cell.id)
     except NotFound:
         return
-    except EngineError:
+    except (EngineError, trio.TooSlowError):
         cell.leftover = True

@@ -7,9 +7,11 @@ import re
 
 import trio
 
+from engine.domain.containers import policy
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.create import create
-from engine.domain.containers.messages import Reconcile, RoomMessage
+from engine.domain.containers.joins import joins
+from engine.domain.containers.messages import Again, Reconcile, RoomMessage, Stop
 from engine.domain.containers.operator import Operator
 from engine.domain.containers.prepare import prepare
 from engine.domain.containers.records import Status
@@ -20,6 +22,8 @@ from supervisors import ChildSpec, Letter, Refusal, Restart, Supervisor, Unknown
 
 log = logging.getLogger(__name__)
 
+BOOT_PATIENCE = 10.0
+"""Seconds that the service waits, before it takes mail, for what outlived the daemon to be looked at."""
 CELL = re.compile(r"[0-9a-f]{12}")
 
 
@@ -40,6 +44,7 @@ class Nursery:
             if cell.supervisor is not None and cell_name(cell.id) in self._supervisor.names():
                 return cell.supervisor
             fresh = Supervisor(cell_name(cell.id), [self._operator(cell)])
+            cell.supervisor = fresh  # before its start: an operator that reconciles adds to it
             await self._supervisor.add(
                 ChildSpec(
                     name=cell_name(cell.id),
@@ -48,7 +53,6 @@ class Nursery:
                     quarantine=True,
                 )
             )
-            cell.supervisor = fresh
             return fresh
 
     def _operator(self, cell: Cell) -> ChildSpec:
@@ -57,6 +61,13 @@ class Nursery:
             factory=lambda: Operator(cell, self._room.outside),
             mailboxes=(cell.mailbox,),
         )
+
+    async def again(self, container_id: str) -> None:
+        """For the restart manager: the container's restart is due."""
+        cell = self._room.registry.get(container_id)
+        if cell is not None:
+            await self.supervise(cell)
+            cell.mailbox.offer(Again())
 
     def names(self) -> tuple[str, ...]:
         """The cells' names in the tree."""
@@ -78,6 +89,8 @@ class ContainersService(Worker):
 
     async def work(self, task_status: trio.TaskStatus[None]) -> None:
         await self._restore_others()
+        with trio.move_on_after(BOOT_PATIENCE):
+            await self._take_up()
         with self._room.mailbox.open() as inbox:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._see_off)
@@ -105,16 +118,20 @@ class ContainersService(Worker):
         async with cell.slot:
             if cell.record.state.status is not Status.CREATED or cell.preparation is not None:
                 return
+            if joins(cell.record.host):
+                return  # theirs must run first
             try:
                 cell.preparation = await prepare(cell, self._room.outside)
             except (Refusal, OSError) as error:
                 log.debug("container %s: preparing ahead: %s", cell.id, error)
 
     async def _bring_back(self) -> None:
-        """Every container with something unfinished gets its operator, which begins by reconciling."""
-        for cell in self._room.registry:
-            if cell.running or cell.starting or cell.record.state.status is Status.REMOVING:
-                await self._nursery.supervise(cell)
+        """What the daemon's start means for each container, and for what is nobody's."""
+        if not self._room.booted:
+            self._room.booted = True
+            async with trio.open_nursery() as nursery:
+                for cell in self._room.registry:
+                    nursery.start_soon(self._boot, cell)
         while True:
             try:
                 leftovers = await sweep(self._room.registry, self._room.outside)
@@ -127,6 +144,30 @@ class ContainersService(Worker):
             if found is not None:
                 await self._nursery.supervise(found)
                 found.mailbox.offer(Reconcile())
+
+    async def _take_up(self) -> None:
+        """Every container with something unfinished gets its operator, which begins by reconciling."""
+        async with trio.open_nursery() as nursery:
+            for cell in self._room.registry:
+                state = cell.record.state
+                unfinished = cell.running or cell.starting or state.status is Status.REMOVING
+                if unfinished or policy.is_spent(cell.record):
+                    nursery.start_soon(self._nursery.supervise, cell)
+
+    async def _boot(self, cell: Cell) -> None:
+        """Row D3: without live restore a container that outlived the daemon is stopped; then policies rule."""
+        outside = self._room.outside
+        if cell.record.state.alive and not outside.settings.live_restore:
+            await self._stop_survivor(cell)
+        if policy.follows_boot(cell.record):
+            await self._nursery.supervise(cell)
+            cell.mailbox.offer(Again(boot=True))
+
+    async def _stop_survivor(self, cell: Cell) -> None:
+        try:
+            await cell.mailbox.ask(Stop(unasked=True))
+        except Refusal as error:
+            log.warning("container %s: stopping it at the start: %s", cell.id[:12], error)
 
     async def _see_off(self) -> None:
         """Take the supervisors of removed containers out of the tree."""

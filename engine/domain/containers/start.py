@@ -8,23 +8,24 @@ import msgspec
 import trio
 
 from engine.domain.containers import rules
+from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import delete_task
-from engine.domain.containers.logging import open_log
+from engine.domain.containers.output import open_streams
 from engine.domain.containers.outside import Outside, event, intent
 from engine.domain.containers.prepare import prepare
 from engine.domain.containers.reconcile import undo_start
-from engine.domain.containers.records import NetworkState, Status, to_document
+from engine.domain.containers.records import Container, NetworkState, Status, to_document
 from engine.domain.containers.volumes import mount_events
 from engine.domain.events.facade import Batch
-from engine.domain.streams.session import CopierService
-from engine.errors import EngineError, SystemFailure
-from supervisors import ChildSpec, Restart
+from engine.domain.networks.facade import Sandbox
+from engine.errors import SystemFailure
+from engine.models.networks import EndpointSettings
+from supervisors import Refusal
 
 
 async def start(cell: Cell, outside: Outside) -> None:
     """Row 56. Needs the slot. A start that fails leaves no trace but its reason and exit code in the record."""
-    rules.check_start(cell.record)
     await delete_task(cell, outside)
     if cell.leftover:
         raise SystemFailure(f"container {cell.id}: the task of its last run cannot be deleted")
@@ -34,9 +35,10 @@ async def start(cell: Cell, outside: Outside) -> None:
     cell.starting = True
     try:
         await _run(cell, outside, generation)
-    except (EngineError, OSError) as error:
+    except (Refusal, OSError, trio.TooSlowError) as error:
+        answer: Refusal
         answer, code = rules.start_failure(str(error), (cell.record.argv or [""])[0])
-        if isinstance(error, EngineError) and code == 128:
+        if isinstance(error, Refusal) and code == 128:
             answer = error
         await undo_start(cell, outside, str(answer), code)
         raise answer from error
@@ -62,8 +64,11 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     await outside.volumes.conceal(cell.record)
     await tasks.start(cell.id)
     await cell.streams.connect_stdin()
+    sandbox = prepared.place.sandbox
     record = msgspec.structs.replace(
-        cell.record, network=NetworkState(prepared.place.sandbox, ports)
+        cell.record,
+        network=NetworkState(sandbox, ports),
+        endpoints=known_endpoints(cell.record, sandbox),
     ).with_state(
         status=Status.RUNNING,
         pid=pid,
@@ -76,27 +81,19 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
         manually_stopped=False,
     )
     batch = Batch().put(to_document(record)).close("start", cell.id)
-    batch.events += [*mount_events(record), event(record, "start")]
+    batch.announce(network_events("connect", record, sandbox, outside))
+    batch.announce([*mount_events(record), event(record, "start")])
     await outside.journal.commit(batch)
     cell.record = record
     cell.starting = False
 
 
-async def open_streams(
-    cell: Cell, outside: Outside, generation: int, *, adopt: bool = False
-) -> None:
-    """FIFOs and log of a run, and the service that copies between them, in the container's supervisor."""
-    record, streams = cell.record, cell.streams
-    log, assemblers = await trio.to_thread.run_sync(open_log, record, outside.directory(record.id))
-    config = record.config
-    streams.open(
-        stdin=config.open_stdin, tty=config.tty, log=log, assemblers=assemblers, adopt=adopt
-    )
-    assert cell.supervisor is not None
-    await cell.supervisor.add(
-        ChildSpec(
-            name=f"output-{generation}",
-            factory=lambda: CopierService(streams),
-            restart=Restart.TRANSIENT,
+def known_endpoints(record: Container, sandbox: Sandbox) -> dict[str, EndpointSettings]:
+    """What was asked of the networks, with their IDs, which inspect shows also after the run."""
+    asked = record.endpoints
+    return asked | {
+        each.network_name: msgspec.structs.replace(
+            asked.get(each.network_name) or EndpointSettings(), network_id=each.network_id
         )
-    )
+        for each in sandbox.endpoints
+    }

@@ -57,8 +57,11 @@ class ExecsService(Worker):
         rules.check_exec(cell.record)
         try:
             await self._run(exec, cell)
-        except (EngineError, OSError) as error:
+        except (Refusal, OSError, trio.TooSlowError) as error:
+            answer: Refusal
             answer, code = rules.start_failure(str(error), (exec.config.cmd or [""])[0])
+            if isinstance(error, Refusal) and code == 128:
+                answer = error
             await self._failed(exec, cell, 126 if code == 128 else code)
             raise answer from error
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import stat
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.api.listeners import (
+    Bound,
     FdListener,
     ListenError,
     TcpListener,
@@ -45,6 +47,21 @@ def test_a_socket_is_for_owner_and_group_and_goes_at_the_end(tmp_path: Path) -> 
     assert stat.S_IMODE(path.stat().st_mode) == 0o660
     bound.close()
     assert not path.exists()
+
+
+def test_docker_host_is_what_a_client_here_can_use(tmp_path: Path) -> None:
+    with contextlib.closing(bind_unix(UnixListener(tmp_path / "a.sock", "0"))) as bound:
+        assert bound.docker_host == f"unix://{tmp_path}/a.sock"
+
+
+@pytest.mark.parametrize(
+    ("listened", "used"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1")]
+)
+def test_docker_host_of_every_address_is_the_loopback(listened: str, used: str) -> None:
+    sock = socket.socket()
+    sock.bind((listened, 0))
+    with contextlib.closing(Bound(sock)) as bound:
+        assert bound.docker_host == f"tcp://{used}:{sock.getsockname()[1]}"
 
 
 def test_a_dead_socket_is_replaced(tmp_path: Path) -> None:
