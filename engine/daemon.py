@@ -34,8 +34,8 @@ from engine.adapters.store.service import StoreService
 from engine.adapters.store.volumes import VolumeStore
 from engine.adapters.volumes.disk import HostDisk
 from engine.api.app import create_app
-from engine.api.listeners import Listener, Tls, parse_address
-from engine.api.routes import Rooms, register
+from engine.api.listeners import Listener, Tls, UnixListener, parse_address
+from engine.api.routes import Rooms, register, status
 from engine.api.server import Server
 from engine.api.versions import MINIMUM, NEWEST, text_of
 from engine.domain.containers.facade import Containers
@@ -66,6 +66,7 @@ from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
 log = logging.getLogger(__name__)
 
+CLIENTS_SOCKET = "/var/run/docker.sock"
 HOST_CONTAINERD = "/run/containerd/containerd.sock"
 EMBEDDED = "embedded"  # --containerd: one of our own, also where the host has one
 SNAPSHOTTERS = {"": "overlayfs", "overlay2": "overlayfs"}
@@ -289,6 +290,7 @@ class Engine:
 
     def _children(self) -> Sequence[ChildSpec]:
         return (
+            ChildSpec(name="status", factory=self._status),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
             ChildSpec(
@@ -388,6 +390,14 @@ class Engine:
     def _watcher(self) -> ShimWatcher:
         return ShimWatcher(self.watched, self.room, self.execs)
 
+    def _status(self) -> Server:
+        """Depends on nothing: it answers while everything else is down or comes up."""
+        app = create_app(
+            lambda app: status.register(app, lambda: self.root.status().to_dict()), version=VERSION
+        )
+        address = f"unix://{self.exec_root / 'status.sock'}"
+        return Server(app, [parse_address(address, group=self.settings.group)], greet=False)
+
     def _api(self) -> Server:
         rooms = Rooms(
             containers=self.containers,
@@ -403,8 +413,12 @@ class Engine:
 
     def _listeners(self) -> list[Listener]:
         settings = self.settings
-        hosts = api_hosts(settings, os.environ, os.getpid())
-        return [parse_address(str(host), group=settings.group, tls=self._tls()) for host in hosts]
+        hosts = [str(host) for host in api_hosts(settings, os.environ, os.getpid())]
+        listeners = [parse_address(host, group=settings.group, tls=self._tls()) for host in hosts]
+        if hosts == [f"unix://{settings.socket_path}"] and not settings.hosts:
+            # Where clients look that were told nothing.
+            listeners.append(UnixListener(Path(CLIENTS_SOCKET), settings.group, spare=True))
+        return listeners
 
     def _tls(self) -> Tls | None:
         """For every TCP listener, once TLS was asked for: a root API never falls back to plain text."""

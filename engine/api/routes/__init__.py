@@ -23,6 +23,7 @@ __all__ = ["Rooms", "register"]
 
 def register(app: QuartTrio, rooms: Rooms) -> None:
     """Every operation of the Engine API is here: served, or refused in words."""
-    for module in (system, events, containers, streams, execs, images, networks, volumes, status):
+    for module in (system, events, containers, streams, execs, images, networks, volumes):
         module.register(app, rooms)
+    status.register(app, rooms.system.tree)
     unserved.register(app)

@@ -12,6 +12,7 @@ from engine.domain.images.filters import Filters, created, flag, labelled, selec
 from engine.domain.images.importing import parse_platform
 from engine.domain.images.ingest import Ingest
 from engine.domain.images.instructions import apply_changes
+from engine.domain.images.labels import init_name
 from engine.domain.images.manifests import host_platform
 from engine.domain.images.messages import Message, Refresh, Remove, Tag
 from engine.domain.images.naming import target_reference
@@ -35,7 +36,7 @@ from engine.models.images import (
 )
 from supervisors import Mailbox
 
-__all__ = ["Image", "ImageUser", "Images"]
+__all__ = ["Image", "ImageUser", "Images", "init_name"]
 
 # Inside the class the name `list` is the method's.
 Summaries = list[ImageSummary]

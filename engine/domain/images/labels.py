@@ -39,7 +39,16 @@ def ours(engine_id: str) -> str:
 
 
 def config_labels(snapshotter: str, chain_id: str) -> dict[str, str]:
-    return {f"{_REF}.snapshot.{snapshotter}": chain_id} if chain_id else {}
+    """On a config: the image holds its layers, and the init layer that containers have above them."""
+    if not chain_id:
+        return {}
+    held = f"{_REF}.snapshot.{snapshotter}"
+    return {held: chain_id, f"{held}/init": init_name(chain_id)}
+
+
+def init_name(chain_id: str) -> str:
+    """The snapshot with the files that every container's root has, above an image's layers."""
+    return f"init-{chain_id}"
 
 
 def manifest_labels(config: Descriptor, layers: Iterable[Descriptor]) -> dict[str, str]:
