@@ -27,6 +27,7 @@ from engine.adapters.host.identity import Choices, DataRoot
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
+from engine.adapters.registry.registries import RemoteRegistries
 from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
@@ -61,6 +62,7 @@ from engine.domain.networks.facade import Networks, NetworkSettings
 from engine.domain.system.facade import Identity, System
 from engine.domain.volumes.facade import Volumes
 from engine.errors import EngineError
+from engine.registries import registry_config, registry_settings, shown_proxies, transfer_limits
 from engine.version import BUILD_TIME, COMMIT, VERSION
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
@@ -149,6 +151,8 @@ class Engine:
             engine_id=self.engine_id,
             emit=self.journal.emit,
             snapshotter=self.choices.snapshotter,
+            registries=RemoteRegistries(registry_settings(self.settings, os.environ)),
+            limits=transfer_limits(self.settings),
         )
         self.networks = Networks(
             self._network_settings(),
@@ -243,6 +247,7 @@ class Engine:
 
     def _system(self) -> System:
         settings = self.settings
+        proxies = shown_proxies(settings, os.environ)
         return System(
             Identity(
                 engine_id=self.engine_id,
@@ -264,6 +269,10 @@ class Engine:
                 containerd_address=self.address,
                 namespace=self.choices.namespace,
                 plugin_namespace=self.choices.plugin_namespace,
+                registry_config=registry_config(settings),
+                http_proxy=proxies.http,
+                https_proxy=proxies.https,
+                no_proxy=proxies.none,
             ),
             self.facts,
             census=self.containers,
