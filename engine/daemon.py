@@ -32,6 +32,8 @@ from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
 from engine.adapters.store.service import StoreService
+from engine.adapters.store.volumes import VolumeStore
+from engine.adapters.volumes.disk import HostDisk
 from engine.api.app import create_app
 from engine.api.listeners import Listener, Tls, UnixListener, parse_address
 from engine.api.routes import Rooms, register, status
@@ -46,6 +48,7 @@ from engine.domain.containers.sandbox import Sandboxes
 from engine.domain.containers.service import ContainersService, Nursery
 from engine.domain.containers.settings import RoomSettings
 from engine.domain.containers.shutdown import stop_all
+from engine.domain.containers.volumes import ContainerVolumes
 from engine.domain.containers.watcher import ShimWatcher
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Events, Journal
@@ -157,13 +160,17 @@ class Engine:
             firewall=NftFirewall(self.engine_id),
             store=NetworkStore(self.database, self.journal),
         )
+        self.volumes = Volumes(
+            disk=HostDisk(self.data.path / "volumes", self.exec_root / "mnt"),
+            store=VolumeStore(self.database, self.journal),
+        )
         self.outside = Outside(
             runtime=self.containerd,
             rootfs=HostRootFS(self.exec_root / "mnt"),
             journal=self.journal,
             images=self.images,
             sandboxes=Sandboxes(self.networks),
-            volumes=Volumes(self.data.path / "volumes"),
+            volumes=ContainerVolumes(self.volumes, self.exec_root / "mnt" / "volumes"),
             settings=self._room_settings(),
         )
         self.room = Room(self.outside)
@@ -312,6 +319,12 @@ class Engine:
                 mailboxes=(self.networks.mailbox,),
             ),
             ChildSpec(
+                name="volumes",
+                factory=self.volumes.service,
+                depends_on=("store",),
+                mailboxes=(self.volumes.mailbox,),
+            ),
+            ChildSpec(
                 name="images",
                 factory=self.images.service,
                 depends_on=("store", "runtime"),
@@ -320,7 +333,7 @@ class Engine:
             ChildSpec(
                 name="containers",
                 factory=lambda: self.containers_supervisor,
-                depends_on=("store", "events", "runtime", "network", "images"),
+                depends_on=("store", "events", "runtime", "network", "volumes", "images"),
             ),
             ChildSpec(name="watcher", factory=self._watcher, depends_on=("containers",)),
             ChildSpec(
@@ -401,6 +414,7 @@ class Engine:
             images=self.images,
             events=self.events,
             networks=self.networks,
+            volumes=self.volumes,
             system=self.system,
         )
         app = create_app(lambda app: register(app, rooms), version=VERSION)

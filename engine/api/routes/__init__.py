@@ -15,6 +15,7 @@ from engine.api.routes import (
     streams,
     system,
     unserved,
+    volumes,
 )
 from engine.api.routes.rooms import Rooms
 
@@ -32,6 +33,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         images,
         distribution,
         networks,
+        volumes,
     ):
         module.register(app, rooms)
     status.register(app, rooms.system.tree)

@@ -15,9 +15,9 @@ from engine.domain.containers.registry import Registry
 from engine.domain.containers.restarts import Schedule
 from engine.domain.containers.sandbox import Sandboxes
 from engine.domain.containers.settings import RoomSettings
+from engine.domain.containers.volumes import ContainerVolumes
 from engine.domain.events.facade import Batch, Intent, Journal, NewEvent
 from engine.domain.images.facade import Images
-from engine.domain.volumes.facade import Volumes
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Outside:
     journal: Journal
     images: Images
     sandboxes: Sandboxes
-    volumes: Volumes
+    volumes: ContainerVolumes
     settings: RoomSettings
     init_layers: set[str] = field(default_factory=set)
     init_lock: trio.Lock = field(default_factory=trio.Lock)

@@ -165,7 +165,7 @@ def spec_plan(record: Container, outside: Outside, place: Place, user: User) -> 
         cgroups_path=f"{host.cgroup_parent or settings.cgroup_parent}/{record.id}",
         hostname=config.hostname,
         user=user,
-        mounts=tuple(mount.spec_mount() for mount in record.mounts),
+        mounts=outside.volumes.spec_mounts(record),
         hosts_path=str(directory / "hosts"),
         hostname_path=str(directory / "hostname"),
         resolv_conf_path=str(directory / "resolv.conf"),
