@@ -25,6 +25,7 @@ from engine.adapters.host import cgroups
 from engine.adapters.host.facts import read_facts, sys_info
 from engine.adapters.host.identity import Choices, DataRoot
 from engine.adapters.host.programs import RuncVersion
+from engine.adapters.keeper import FifoKeeper, KeeperService
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
 from engine.adapters.registry.registries import RemoteRegistries
@@ -164,6 +165,7 @@ class Engine:
             disk=HostDisk(self.data.path / "volumes", self.exec_root / "mnt"),
             store=VolumeStore(self.database, self.journal),
         )
+        self.keeper = FifoKeeper(self.exec_root / "keeper.sock")
         self.outside = Outside(
             runtime=self.containerd,
             rootfs=HostRootFS(self.exec_root / "mnt"),
@@ -172,6 +174,7 @@ class Engine:
             sandboxes=Sandboxes(self.networks),
             volumes=ContainerVolumes(self.volumes, self.exec_root / "mnt" / "volumes"),
             settings=self._room_settings(),
+            holder=self.keeper,
         )
         self.room = Room(self.outside)
         self.exec_store = ExecStore()
@@ -300,6 +303,7 @@ class Engine:
     def _children(self) -> Sequence[ChildSpec]:
         return (
             ChildSpec(name="status", factory=self._status),
+            ChildSpec(name="keeper", factory=lambda: KeeperService(self.keeper)),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
             ChildSpec(
