@@ -24,6 +24,7 @@ from engine.adapters.containerd.process import EmbeddedContainerd
 from engine.adapters.host import cgroups
 from engine.adapters.host.facts import read_facts, sys_info
 from engine.adapters.host.identity import Choices, DataRoot
+from engine.adapters.host.probe import HostProbe
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
@@ -155,6 +156,7 @@ class Engine:
         self.outside = Outside(
             runtime=self.containerd,
             rootfs=HostRootFS(self.exec_root / "mnt"),
+            host=HostProbe(),
             journal=self.journal,
             images=self.images,
             sandboxes=Sandboxes(self.networks),

@@ -14,6 +14,7 @@ from engine.api.routes import (
     streams,
     system,
     unserved,
+    usage,
 )
 from engine.api.routes.rooms import Rooms
 
@@ -22,6 +23,6 @@ __all__ = ["Rooms", "register"]
 
 def register(app: QuartTrio, rooms: Rooms) -> None:
     """Every operation of the Engine API is here: served, or refused in words."""
-    for module in (system, events, containers, streams, execs, images, networks, status):
+    for module in (system, events, containers, usage, streams, execs, images, networks, status):
         module.register(app, rooms)
     unserved.register(app)

@@ -6,25 +6,49 @@ mailbox; once taken they run to their end, whatever becomes of the client.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from engine.domain.containers import filters as filtering
-from engine.domain.containers import rules, views
+from engine.domain.containers import rules, stats, top, views
 from engine.domain.containers.cell import Cell, ExitResult
-from engine.domain.containers.messages import Create, Kill, Remove, Resize, Restart, Start, Stop
+from engine.domain.containers.messages import (
+    Create,
+    Kill,
+    Pause,
+    Remove,
+    Rename,
+    Resize,
+    Restart,
+    Start,
+    Stop,
+    Unpause,
+    Update,
+)
 from engine.domain.containers.records import Status
 from engine.domain.containers.room import Room
 from engine.domain.containers.service import Nursery
 from engine.domain.containers.session import Session, Wanted
 from engine.domain.containers.signals import parse_signal
+from engine.domain.containers.stats import Stats
 from engine.domain.logs.decoder import Selection
 from engine.domain.logs.options import refuse_reading
 from engine.domain.logs.reader import LogStream
 from engine.errors import InvalidParameter, NotFound, prefixed
-from engine.models.containers import CreateRequest, CreateResponse, InspectResponse, Summary
+from engine.models.containers import (
+    CreateRequest,
+    CreateResponse,
+    InspectResponse,
+    Summary,
+    TopResponse,
+    UpdateRequest,
+    UpdateResponse,
+)
 from supervisors import Request
+
+T = TypeVar("T")
 
 # Inside the class the name `list` is the method's.
 Users = list[tuple[str, bool]]
@@ -140,6 +164,31 @@ class Containers:
         cell = self._room.registry.resolve(reference)
         await self._ask(cell.id, Remove(force=force, volumes=volumes))
 
+    async def pause(self, reference: str) -> None:
+        await self._ask(reference, Pause())
+
+    async def unpause(self, reference: str) -> None:
+        await self._ask(reference, Unpause())
+
+    async def rename(self, reference: str, name: str) -> None:
+        await self._ask(reference, Rename(name))
+
+    async def update(self, reference: str, request: UpdateRequest) -> UpdateResponse:
+        return UpdateResponse(warnings=await self._ask(reference, Update(request)) or None)
+
+    async def top(self, reference: str, arguments: str) -> TopResponse:
+        return await top.top(self.cell(reference), self._room.outside, arguments)
+
+    def check_stats(self, *, streaming: bool, one_shot: bool) -> None:
+        stats.check(streaming=streaming, one_shot=one_shot)
+
+    async def stats(self, reference: str, *, one_shot: bool) -> Stats:
+        """One sample; with `one_shot` without the CPU numbers of a second before."""
+        return await stats.once(self.cell(reference), self._room.outside, one_shot=one_shot)
+
+    def stats_stream(self, reference: str) -> AsyncGenerator[Stats, None]:
+        return stats.stream(self.cell(reference), self._room.outside)
+
     async def resize(self, reference: str, height: int, width: int) -> None:
         await self._ask(reference, Resize(height, width))
 
@@ -149,10 +198,10 @@ class Containers:
         rules.check_attach(cell.record)
         return Session(cell, self._room.outside, wanted, self.logs)
 
-    async def _ask(self, reference: str, message: Request[None]) -> None:
+    async def _ask(self, reference: str, message: Request[T]) -> T:
         cell = self._room.registry.resolve(reference)
         await self._nursery.supervise(cell)
-        await cell.mailbox.ask(message)
+        return await cell.mailbox.ask(message)
 
     def _directory(self, cell: Cell) -> Path:
         return self._room.outside.directory(cell.id)

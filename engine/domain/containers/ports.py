@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.models.runtime import (
     ContainerInfo,
@@ -67,6 +67,17 @@ class Tasks(Protocol):
 
     async def close_io(self, container_id: str, exec_id: str = "") -> None: ...
 
+    async def pause(self, container_id: str) -> None: ...
+
+    async def resume(self, container_id: str) -> None: ...
+
+    async def pids(self, container_id: str) -> Sequence[int]: ...
+
+    async def update(self, container_id: str, resources_json: bytes) -> None: ...
+
+    async def usage(self, container_id: str) -> tuple[int, dict[str, Any]]:
+        """The cgroup version, and its numbers under the field names of containerd's metrics."""
+
 
 class RuntimeContainers(Protocol):
     async def create(
@@ -83,6 +94,8 @@ class RuntimeContainers(Protocol):
     ) -> ContainerInfo: ...
 
     async def update_spec(self, id: str, spec: bytes) -> ContainerInfo: ...
+
+    async def update_labels(self, id: str, labels: Mapping[str, str]) -> ContainerInfo: ...
 
     async def list(self, *filters: str) -> Sequence[ContainerInfo]: ...
 
@@ -125,6 +138,19 @@ class Runtime(Protocol):
     def snapshots(self) -> Snapshots: ...
 
     def events(self, *filters: str) -> AbstractAsyncContextManager[AsyncIterator[RuntimeEvent]]: ...
+
+
+class Host(Protocol):
+    """The machine's processes and their counters."""
+
+    async def ps(self, arguments: Sequence[str]) -> str:
+        """The output of `ps`; SystemFailure with its complaint."""
+
+    def cpu(self) -> tuple[int, int]:
+        """Nanoseconds of all CPUs since boot, and how many are online."""
+
+    def network(self, pid: int) -> dict[str, dict[str, int]]:
+        """Counters by interface in the process's network namespace, without lo."""
 
 
 class RootFS(Protocol):

@@ -6,7 +6,7 @@ import time
 
 import trio
 
-from engine.domain.containers import exit, remove
+from engine.domain.containers import exit, pause, remove
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
 from engine.domain.containers.output import open_streams
@@ -56,6 +56,8 @@ async def _check_alive(cell: Cell, outside: Outside) -> None:
         if alive:
             await cell.streams.connect_stdin()
     if alive:
+        assert task is not None
+        await pause.adopt(cell, outside, frozen=task.status == "paused")
         return
     now = time.time_ns()
     if task is not None and task.pid == pid:
@@ -97,6 +99,8 @@ async def _end_task(cell: Cell, outside: Outside) -> None:
     try:
         if task.status not in ("stopped", "created"):
             await outside.runtime.tasks.kill(cell.id, 9, all=True)
+            if task.status == "paused":
+                await outside.runtime.tasks.resume(cell.id)
             with trio.fail_after(KILL_PATIENCE):
                 await outside.runtime.tasks.wait(cell.id)
         await outside.runtime.tasks.delete(cell.id)
