@@ -28,6 +28,7 @@ from engine.adapters.host.probe import HostProbe
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
+from engine.adapters.rootfs.files import HostFiles
 from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
@@ -37,6 +38,7 @@ from engine.api.listeners import Listener, Tls, parse_address
 from engine.api.routes import Rooms, register
 from engine.api.server import Server
 from engine.api.versions import MINIMUM, NEWEST, text_of
+from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
 from engine.domain.containers.outside import Outside
 from engine.domain.containers.restarts import RestartManager
@@ -156,6 +158,7 @@ class Engine:
         self.outside = Outside(
             runtime=self.containerd,
             rootfs=HostRootFS(self.exec_root / "mnt"),
+            files=HostFiles(self.exec_root / "mnt"),
             host=HostProbe(),
             journal=self.journal,
             images=self.images,
@@ -380,6 +383,7 @@ class Engine:
     def _api(self) -> Server:
         rooms = Rooms(
             containers=self.containers,
+            contents=Contents(self.room),
             execs=self.execs,
             images=self.images,
             events=self.events,

@@ -6,6 +6,7 @@ from quart_trio import QuartTrio
 
 from engine.api.routes import (
     containers,
+    contents,
     events,
     execs,
     images,
@@ -23,6 +24,17 @@ __all__ = ["Rooms", "register"]
 
 def register(app: QuartTrio, rooms: Rooms) -> None:
     """Every operation of the Engine API is here: served, or refused in words."""
-    for module in (system, events, containers, usage, streams, execs, images, networks, status):
+    for module in (
+        system,
+        events,
+        containers,
+        contents,
+        usage,
+        streams,
+        execs,
+        images,
+        networks,
+        status,
+    ):
         module.register(app, rooms)
     unserved.register(app)

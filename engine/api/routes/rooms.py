@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
 from engine.domain.events.facade import Events
 from engine.domain.execs.facade import Execs
@@ -15,6 +16,7 @@ from engine.domain.system.facade import System
 @dataclass(frozen=True)
 class Rooms:
     containers: Containers
+    contents: Contents
     execs: Execs
     images: Images
     events: Events

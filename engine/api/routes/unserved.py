@@ -24,9 +24,7 @@ GET /configs; POST /configs/create; GET /configs/<name>; DELETE /configs/<name>;
 """
 
 LATER = """
-GET /containers/<name>/changes; GET /containers/<name>/export;
-HEAD /containers/<name>/archive;
-GET /containers/<name>/archive; PUT /containers/<name>/archive; POST /containers/prune;
+POST /containers/prune;
 GET /containers/<name>/checkpoints; POST /containers/<name>/checkpoints;
 POST /build; POST /build/prune; POST /build/cancel; POST /images/<path:name>/push; GET /images/search; POST /commit;
 GET /system/df; GET /volumes; POST /volumes/create; GET /volumes/<name>; PUT /volumes/<name>;

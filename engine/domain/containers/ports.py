@@ -6,10 +6,12 @@ IDs `sha256:...`. Each raises NotFound, Conflict, Unavailable, DeadlineExceeded 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from engine.errors import NotFound
+from engine.models.files import Change, Extraction, PathStat, Root
 from engine.models.runtime import (
     ContainerInfo,
     ExitInfo,
@@ -151,6 +153,34 @@ class Host(Protocol):
 
     def network(self, pid: int) -> dict[str, dict[str, int]]:
         """Counters by interface in the process's network namespace, without lo."""
+
+
+class Files(Protocol):
+    """What clients read of and write to containers' roots. `missing` is raised where nothing is."""
+
+    async def make_places(self, root: Root) -> None:
+        """Make the places that the root's binds stand on. Nothing may run in it meanwhile."""
+
+    async def stat(self, root: Root, path: str, missing: NotFound) -> PathStat: ...
+
+    def archive(self, root: Root, path: str, missing: NotFound) -> AsyncGenerator[bytes, None]: ...
+
+    async def extract(
+        self,
+        root: Root,
+        path: str,
+        chunks: AsyncIterator[bytes],
+        how: Extraction,
+        missing: NotFound,
+    ) -> None:
+        """InvalidParameter for a bad archive, Forbidden for a target that is read-only."""
+
+    def export(self, root: Root) -> AsyncGenerator[bytes, None]: ...
+
+    async def changes(self, root: Root) -> list[Change]: ...
+
+    def layer(self, root: Root) -> AsyncGenerator[bytes, None]:
+        """The changes as an image layer's tar, uncompressed."""
 
 
 class RootFS(Protocol):

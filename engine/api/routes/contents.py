@@ -1,0 +1,54 @@
+"""What is inside a container: archive (HEAD, GET, PUT), changes, export."""
+
+from __future__ import annotations
+
+import base64
+
+import msgspec
+from quart import Response, request
+from quart_trio import QuartTrio
+
+from engine.api.bodies import body_stream
+from engine.api.queries import query_bool, query_text
+from engine.api.responses import empty_response, json_response, stream_response
+from engine.api.routes.rooms import Rooms
+from engine.models.files import PathStat
+
+TAR = "application/x-tar"
+STAT_HEADER = "X-Docker-Container-Path-Stat"
+
+
+def register(app: QuartTrio, rooms: Rooms) -> None:
+    contents = rooms.contents
+
+    @app.route("/containers/<name>/archive", methods=["GET", "HEAD"])
+    async def container_archive(name: str) -> Response:
+        path = query_text("path")
+        found = await contents.stat(name, path)
+        if request.method == "HEAD":
+            return empty_response(200, _headers(found))
+        pieces = contents.archive(name, path)
+        return stream_response(pieces, TAR, headers=_headers(found), headers_first=False)
+
+    @app.put("/containers/<name>/archive")
+    async def container_put_archive(name: str) -> Response:
+        await contents.extract(
+            name,
+            query_text("path"),
+            body_stream(),
+            keep_kinds=query_bool("noOverwriteDirNonDir"),
+            as_user=query_bool("copyUIDGID"),
+        )
+        return empty_response(200)
+
+    @app.get("/containers/<name>/changes")
+    async def container_changes(name: str) -> Response:
+        return json_response(await contents.changes(name) or None)
+
+    @app.get("/containers/<name>/export")
+    async def container_export(name: str) -> Response:
+        return stream_response(contents.export(name), TAR, headers_first=False)
+
+
+def _headers(found: PathStat) -> dict[str, str]:
+    return {STAT_HEADER: base64.b64encode(msgspec.json.encode(found)).decode()}
