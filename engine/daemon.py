@@ -38,6 +38,7 @@ from engine.api.listeners import Listener, Tls, parse_address
 from engine.api.routes import Rooms, register
 from engine.api.server import Server
 from engine.api.versions import MINIMUM, NEWEST, text_of
+from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
 from engine.domain.containers.outside import Outside
@@ -384,6 +385,7 @@ class Engine:
         rooms = Rooms(
             containers=self.containers,
             contents=Contents(self.room),
+            commits=Commits(self.room, self.containers),
             execs=self.execs,
             images=self.images,
             events=self.events,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
 from engine.domain.events.facade import Events
@@ -17,6 +18,7 @@ from engine.domain.system.facade import System
 class Rooms:
     containers: Containers
     contents: Contents
+    commits: Commits
     execs: Execs
     images: Images
     events: Events

@@ -26,7 +26,7 @@ GET /configs; POST /configs/create; GET /configs/<name>; DELETE /configs/<name>;
 LATER = """
 POST /containers/prune;
 GET /containers/<name>/checkpoints; POST /containers/<name>/checkpoints;
-POST /build; POST /build/prune; POST /build/cancel; POST /images/<path:name>/push; GET /images/search; POST /commit;
+POST /build; POST /build/prune; POST /build/cancel; POST /images/<path:name>/push; GET /images/search;
 GET /system/df; GET /volumes; POST /volumes/create; GET /volumes/<name>; PUT /volumes/<name>;
 DELETE /volumes/<name>; POST /volumes/prune; DELETE /networks/<name>;
 POST /networks/create; POST /networks/<name>/connect; POST /networks/<name>/disconnect; POST /networks/prune;

@@ -58,6 +58,7 @@ async def _check_alive(cell: Cell, outside: Outside) -> None:
     if alive:
         assert task is not None
         await pause.adopt(cell, outside, frozen=task.status == "paused")
+        await _end_commit(cell, outside)
         return
     now = time.time_ns()
     if task is not None and task.pid == pid:
@@ -68,6 +69,16 @@ async def _check_alive(cell: Cell, outside: Outside) -> None:
     patience = 0 if adopted else exit.STREAM_PATIENCE
     message = Exited(pid, code, at, reconciled=True)
     await exit.exited(cell, outside, message, patience=patience)
+
+
+async def _end_commit(cell: Cell, outside: Outside) -> None:
+    """A former daemon has paused the container for a commit that it did not live to finish."""
+    if not cell.commit_interrupted:
+        return
+    if cell.record.state.status is Status.PAUSED:
+        await pause.thaw(cell, outside)
+    await outside.journal.commit(Batch(durable=False).close("commit", cell.id))
+    cell.commit_interrupted = False
 
 
 async def find_task(cell: Cell, outside: Outside) -> TaskInfo | None:
