@@ -42,6 +42,7 @@ from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
 from engine.domain.containers.outside import Outside
+from engine.domain.containers.prune import Prunes
 from engine.domain.containers.restarts import RestartManager
 from engine.domain.containers.restore import load_cells
 from engine.domain.containers.room import Room
@@ -386,6 +387,7 @@ class Engine:
             containers=self.containers,
             contents=Contents(self.room),
             commits=Commits(self.room, self.containers),
+            prunes=Prunes(self.room, self.containers),
             execs=self.execs,
             images=self.images,
             events=self.events,

@@ -32,11 +32,19 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         found = containers.list(
             all=query_bool("all"), limit=query_int("limit", -1), filters=query_filters()
         )
+        if query_bool("size"):
+            found = await containers.list_with_sizes(found)
         return json_response(down("container-summary", found, api_version()))
 
     @app.get("/containers/<name>/json")
     async def container_inspect(name: str) -> Response:
-        return json_response(down("container", containers.inspect(name), api_version()))
+        sized = query_bool("size")
+        found = await containers.inspect_with_sizes(name) if sized else containers.inspect(name)
+        return json_response(down("container", found, api_version()))
+
+    @app.post("/containers/prune")
+    async def container_prune() -> Response:
+        return json_response(await rooms.prunes.prune(query_filters()))
 
     @app.post("/containers/<name>/start")
     async def container_start(name: str) -> Response:

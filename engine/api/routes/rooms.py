@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
+from engine.domain.containers.prune import Prunes
 from engine.domain.events.facade import Events
 from engine.domain.execs.facade import Execs
 from engine.domain.images.facade import Images
@@ -19,6 +20,7 @@ class Rooms:
     containers: Containers
     contents: Contents
     commits: Commits
+    prunes: Prunes
     execs: Execs
     images: Images
     events: Events

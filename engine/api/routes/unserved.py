@@ -24,7 +24,6 @@ GET /configs; POST /configs/create; GET /configs/<name>; DELETE /configs/<name>;
 """
 
 LATER = """
-POST /containers/prune;
 GET /containers/<name>/checkpoints; POST /containers/<name>/checkpoints;
 POST /build; POST /build/prune; POST /build/cancel; POST /images/<path:name>/push; GET /images/search;
 GET /system/df; GET /volumes; POST /volumes/create; GET /volumes/<name>; PUT /volumes/<name>;

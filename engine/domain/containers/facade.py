@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from engine.domain.containers import filters as filtering
 from engine.domain.containers import rules, stats, top, views
 from engine.domain.containers.cell import Cell, ExitResult
@@ -52,6 +54,7 @@ T = TypeVar("T")
 
 # Inside the class the name `list` is the method's.
 Users = list[tuple[str, bool]]
+Summaries = list[Summary]
 
 
 async def _known(result: ExitResult) -> ExitResult:
@@ -85,6 +88,34 @@ class Containers:
     def inspect(self, reference: str) -> InspectResponse:
         cell = self._room.registry.resolve(reference)
         return views.inspect(cell, self._directory(cell))
+
+    async def list_with_sizes(self, summaries: Sequence[Summary]) -> Summaries:
+        return [
+            views.with_sizes(each, *await self._sizes(cell))
+            for each in summaries
+            if (cell := self._room.registry.get(each.id)) is not None
+        ]
+
+    async def inspect_with_sizes(self, reference: str) -> InspectResponse:
+        cell = self._room.registry.resolve(reference)
+        size_rw, size_root_fs = await self._sizes(cell)
+        return msgspec.structs.replace(
+            self.inspect(reference), size_rw=size_rw, size_root_fs=size_root_fs
+        )
+
+    async def size_rw(self, cell: Cell) -> int:
+        """Bytes of the container's own layer; 0 before it has one."""
+        try:
+            return (await self._room.outside.runtime.snapshots.usage(cell.id))[0]
+        except NotFound:
+            return 0
+
+    async def _sizes(self, cell: Cell) -> tuple[int, int]:
+        own = await self.size_rw(cell)
+        try:
+            return own, own + self._room.outside.images.resolve(cell.record.image_id).size
+        except NotFound:
+            return own, own
 
     def cell(self, reference: str) -> Cell:
         return self._room.registry.resolve(reference)

@@ -119,6 +119,9 @@ class Snapshots(Protocol):
 
     async def remove(self, key: str) -> None: ...
 
+    async def usage(self, key: str) -> tuple[int, int]:
+        """Bytes and inodes of the snapshot itself."""
+
 
 class RuntimeEvent(Protocol):
     """`payload` is a TaskExit, a TaskOOM, or something else."""

@@ -36,7 +36,7 @@ from engine.models.images import (
 )
 from supervisors import Mailbox
 
-__all__ = ["Commit", "Image", "ImageUser", "Images"]
+__all__ = ["Commit", "Image", "ImageUser", "Images", "until"]
 
 # Inside the class the name `list` is the method's.
 Summaries = list[ImageSummary]
