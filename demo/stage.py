@@ -66,6 +66,11 @@ class Stage:
         """What a command prints in the daemon's network namespace."""
         return run("nsenter", f"--net={self.netns_path}", *command)
 
+    def command(self, *arguments: str) -> str:
+        """What the operator's command prints."""
+        socket = ("--socket", f"{self.root}/exec/status.sock")
+        return run(sys.executable, "-m", "engine.command", *arguments, *socket)
+
     def start(self) -> float:
         """Start the daemon, and return the seconds until its first answer."""
         begin = time.monotonic()

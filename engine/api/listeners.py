@@ -55,11 +55,15 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class UnixListener:
-    """A unix socket. `group` is a name or number; None: docker when there is such a group."""
+    """A unix socket. `group` is a name or number; None: docker when there is such a group.
+
+    A `spare` one is served only where nobody else listens.
+    """
 
     path: Path
     group: str | None = None
     mode: int = 0o660
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,9 @@ async def bind_all(listeners: Sequence[Listener]) -> list[Bound]:
     bound: list[Bound] = []
     try:
         for listener in listeners:
-            if isinstance(listener, UnixListener):
+            if isinstance(listener, UnixListener) and listener.spare:
+                bound += bind_spare(listener)
+            elif isinstance(listener, UnixListener):
                 bound.append(bind_unix(listener))
             elif isinstance(listener, TcpListener):
                 bound += await bind_tcp(listener)
@@ -169,6 +175,15 @@ async def bind_all(listeners: Sequence[Listener]) -> list[Bound]:
             each.close()
         raise
     return bound
+
+
+def bind_spare(listener: UnixListener) -> list[Bound]:
+    """Bind where nobody else is; the daemon does without, and says so."""
+    try:
+        return [bind_unix(listener)]
+    except ListenError as error:
+        log.info("%s; left alone", error)
+        return []
 
 
 def bind_unix(listener: UnixListener) -> Bound:

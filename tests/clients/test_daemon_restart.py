@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -31,6 +33,17 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.05)
 
 
+@contextmanager
+def attached(daemon: Daemon, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`docker attach` with pipes, ended afterwards: as with dockerd it stays when its input ends."""
+    command = ["docker", "-H", daemon.host, "attach", "--sig-proxy=false", name]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
+        try:
+            yield client
+        finally:
+            client.kill()
+
+
 COUNT = "i=0; while :; do i=$((i+1)); echo line $i; sleep 0.01; done"
 SERVE = "echo hi >/var/www/index.html; exec httpd -f -p 80 -h /var/www"
 
@@ -38,7 +51,7 @@ SERVE = "echo hi >/var/www/index.html; exec httpd -f -p 80 -h /var/www"
 def test_containers_do_not_notice_a_kill_with_live_restore() -> None:
     with running_daemon("--live-restore") as daemon:
         run(daemon, "counter", "--net", "none", "--", "sh", "-c", COUNT)
-        run(daemon, "brief", "--net", "none", "--", "sh", "-c", "sleep 1; exit 6")
+        run(daemon, "brief", "--net", "none", "--", "sh", "-c", "sleep 1; echo bye; exit 6")
         run(daemon, "web", "-p", "18082:80", "--", "sh", "-c", SERVE)
         run(daemon, "echo", "-i", "--net", "none", "--", "cat")
         before = [inspect(daemon, name, "{{.State.Pid}}") for name in ("counter", "web", "echo")]
@@ -48,13 +61,18 @@ def test_containers_do_not_notice_a_kill_with_live_restore() -> None:
         after = [inspect(daemon, name, "{{.State.Pid}}") for name in ("counter", "web", "echo")]
         assert after == before
         assert inspect(daemon, "brief", "{{.State.Status}} {{.State.ExitCode}}") == "exited 6"
+        assert daemon.docker("logs", "brief", check=True).stdout == b"bye\n"
         page = daemon.inside(
             "busybox", "wget", "-q", "-O", "-", "http://127.0.0.1:18082/", capture_output=True
         )
         assert page.stdout == "hi\n"
         assert daemon.docker("exec", "counter", "echo", "yes", check=True).stdout == b"yes\n"
-        daemon.docker("attach", "--sig-proxy=false", "echo", input=b"hello\n", timeout=30)
-        until(lambda: daemon.docker("logs", "echo").stdout == b"hello\n")
+        with attached(daemon, "echo") as client:
+            assert client.stdin is not None
+            assert client.stdout is not None
+            client.stdin.write(b"hello\n")
+            client.stdin.flush()
+            assert client.stdout.readline() == b"hello\n"
         lines = daemon.docker("logs", "counter", check=True).stdout.splitlines()
         assert lines == [b"line %d" % number for number in range(1, len(lines) + 1)]
         assert len(lines) > 100

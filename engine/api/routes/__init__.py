@@ -7,6 +7,7 @@ from quart_trio import QuartTrio
 from engine.api.routes import (
     containers,
     contents,
+    distribution,
     events,
     execs,
     images,
@@ -16,6 +17,7 @@ from engine.api.routes import (
     system,
     unserved,
     usage,
+    volumes,
 )
 from engine.api.routes.rooms import Rooms
 
@@ -33,8 +35,10 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         streams,
         execs,
         images,
+        distribution,
         networks,
-        status,
+        volumes,
     ):
         module.register(app, rooms)
+    status.register(app, rooms.system.tree)
     unserved.register(app)

@@ -132,7 +132,7 @@ def binds(record: Container, directory: Path) -> tuple[Bind, ...]:
     mounted = [
         Bind(mount.source, mount.destination, mount.read_only)
         for mount in record.mounts
-        if mount.type in ("bind", "volume") and mount.source
+        if mount.type in ("bind", "volume") and mount.source and not mount.subpath
     ]
     return (*kept, *mounted)
 

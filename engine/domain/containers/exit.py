@@ -11,6 +11,7 @@ from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import Container, NetworkState, Status, to_document
+from engine.domain.containers.volumes import unmount_events
 from engine.domain.events.facade import Batch
 from engine.errors import EngineError, NotFound
 from supervisors import Refusal
@@ -28,6 +29,7 @@ async def exited(
         return False
     await cell.streams.finish(patience)
     await outside.sandboxes.unpublish(cell.record)
+    await outside.volumes.unmount(cell.record)
     record = _after(cell, outside, message)
     seconds = max(0, message.exited_ns - state.started_ns) // 1_000_000_000
     extra = {"exitCode": str(message.exit_code), "execDuration": str(seconds)}
@@ -35,6 +37,7 @@ async def exited(
         extra["trimaran.reconciled"] = "true"
     batch = Batch().put(to_document(record)).event(event(record, "die", extra))
     batch.announce(network_events("disconnect", record, cell.record.network.sandbox, outside))
+    batch.announce(unmount_events(record))
     await commit_surely(outside, batch)
     cell.record = record
     cell.leftover = True

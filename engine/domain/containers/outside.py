@@ -15,9 +15,10 @@ from engine.domain.containers.registry import Registry
 from engine.domain.containers.restarts import Schedule
 from engine.domain.containers.sandbox import Sandboxes
 from engine.domain.containers.settings import RoomSettings
+from engine.domain.containers.volumes import ContainerVolumes
 from engine.domain.events.facade import Batch, Intent, Journal, NewEvent
 from engine.domain.images.facade import Images
-from engine.domain.volumes.facade import Volumes
+from engine.domain.streams.session import Holder
 
 
 @dataclass
@@ -34,8 +35,9 @@ class Outside:
     journal: Journal
     images: Images
     sandboxes: Sandboxes
-    volumes: Volumes
+    volumes: ContainerVolumes
     settings: RoomSettings
+    holder: Holder
     init_layers: set[str] = field(default_factory=set)
     init_lock: trio.Lock = field(default_factory=trio.Lock)
     users: dict[tuple[str, str, tuple[str, ...]], User] = field(default_factory=dict)

@@ -91,6 +91,7 @@ async def find_task(cell: Cell, outside: Outside) -> TaskInfo | None:
 async def undo_start(cell: Cell, outside: Outside, reason: str, exit_code: int = 128) -> None:
     """Take back whatever of a start is there, keep its reason in the record, and wake who waits for it."""
     await _end_task(cell, outside)
+    await outside.volumes.unmount(cell.record)
     await outside.sandboxes.release(cell.record)
     await cell.streams.finish(0)
     cell.streams.end()

@@ -88,7 +88,7 @@ class ContainersService(Worker):
         self._nursery = nursery
 
     async def work(self, task_status: trio.TaskStatus[None]) -> None:
-        await self._restore_networks()
+        await self._restore_others()
         with trio.move_on_after(BOOT_PATIENCE):
             await self._take_up()
         with self._room.mailbox.open() as inbox:
@@ -99,9 +99,12 @@ class ContainersService(Worker):
                 async for letter in inbox:
                     nursery.start_soon(self._answer, letter)
 
-    async def _restore_networks(self) -> None:
+    async def _restore_others(self) -> None:
+        """The networks and the volumes get back what the records say of them."""
         if not self._room.restored:
-            await self._room.outside.sandboxes.restore(cell.record for cell in self._room.registry)
+            records = [cell.record for cell in self._room.registry]
+            await self._room.outside.sandboxes.restore(records)
+            await self._room.outside.volumes.restore(records)
             self._room.restored = True
 
     async def _answer(self, letter: Letter[RoomMessage]) -> None:
@@ -126,6 +129,8 @@ class ContainersService(Worker):
         """What the daemon's start means for each container, and for what is nobody's."""
         if not self._room.booted:
             self._room.booted = True
+            alive = [cell.id for cell in self._room.registry if cell.running or cell.starting]
+            self._room.outside.holder.retain(alive)
             async with trio.open_nursery() as nursery:
                 for cell in self._room.registry:
                     nursery.start_soon(self._boot, cell)

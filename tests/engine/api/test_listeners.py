@@ -133,3 +133,18 @@ def test_sockets_of_systemd_are_taken_by_name_and_number() -> None:
         with pytest.raises(ListenError, match="fd://other"):
             inherited(FdListener("other"), env, first=first)
     assert passed.fileno() == -1
+
+
+async def test_a_spare_socket_is_left_to_who_listens_there(tmp_path: Path) -> None:
+    own, spare = tmp_path / "own.sock", tmp_path / "spare.sock"
+    wanted = [UnixListener(own, "0"), UnixListener(spare, "0", spare=True)]
+    with contextlib.closing(bind_unix(UnixListener(spare, "0"))):
+        bound = await bind_all(wanted)
+        assert [each.path for each in bound] == [own]
+        for each in bound:
+            each.close()
+        assert spare.exists()
+    bound = await bind_all(wanted)
+    assert [each.path for each in bound] == [own, spare]
+    for each in bound:
+        each.close()

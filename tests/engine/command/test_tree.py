@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from demo.tree import draw, services
+from engine.command.tree import draw, services
 
 
 def node(name: str, *children: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -17,9 +17,9 @@ TREE = node(
 
 
 def test_tree_is_drawn_with_its_branches_states_restarts_and_mail() -> None:
-    assert [" ".join(line.split()) for line in draw(TREE, {"runtime": "of all"})] == [
+    assert [" ".join(line.split()) for line in draw(TREE)] == [
         "root running, 0 restarts",
-        "├ runtime (of all) running, 0 restarts",
+        "├ runtime running, 0 restarts",
         "│ ├ containerd running, 2 restarts",
         "│ └ channel running, 0 restarts",
         "└ api running, 0 restarts, mail 1/8 (peak 3)",
@@ -27,7 +27,7 @@ def test_tree_is_drawn_with_its_branches_states_restarts_and_mail() -> None:
 
 
 def test_states_stand_in_one_column() -> None:
-    assert len({line.index("running") for line in draw(TREE, {})}) == 1
+    assert len({line.index("running") for line in draw(TREE)}) == 1
 
 
 def test_services_are_all_nodes() -> None:
