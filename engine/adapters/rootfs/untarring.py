@@ -12,7 +12,7 @@ import posixpath
 import shutil
 import stat
 import tarfile
-from typing import IO
+from typing import IO, Self
 
 from engine.adapters.rootfs.openat2 import make_directories, open_in_root
 from engine.adapters.rootfs.tarring import XATTR
@@ -27,7 +27,9 @@ def unpack(source: IO[bytes], root: int, path: str, how: Extraction) -> None:
     """Blocks. `path` is the directory in the root; the stream is read to its end."""
     unpacking = _Unpacking(root, path, how)
     try:
-        with tarfile.open(fileobj=source, mode="r|", bufsize=PIECE, errorlevel=2) as archive:
+        with tarfile.open(
+            fileobj=source, mode="r|", bufsize=PIECE, errorlevel=2, tarinfo=_Strict
+        ) as archive:
             for member in archive:
                 archive.__dict__["members"] = []  # a stream's past is not needed
                 unpacking.take(archive, member)
@@ -39,6 +41,19 @@ def unpack(source: IO[bytes], root: int, path: str, how: Extraction) -> None:
         unpacking.close()
     while source.read(PIECE):
         pass
+
+
+class _Strict(tarfile.TarInfo):
+    """tarfile takes a damaged header for the end of the archive; a cut upload must not pass for a whole one."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(archive)
+        except (tarfile.EOFHeaderError, tarfile.EmptyHeaderError):  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as error:
+            raise _refused(f"archive/tar: invalid tar header: {error}") from error
 
 
 def _refused(text: str) -> InvalidParameter:
