@@ -40,7 +40,7 @@ def check(filters: Mapping[str, Sequence[str]]) -> None:
         if status not in {str(each) for each in Status}:
             raise InvalidParameter(f"invalid filter 'status={status}'")
     for code in filters.get("exited", ()):
-        if not code.lstrip("-").isdigit():
+        if not code.lstrip("-").isdecimal():
             raise InvalidParameter(f"invalid filter 'exited={code}'")
 
 
@@ -151,6 +151,6 @@ def _port(name: str, values: Sequence[str], container: Container) -> bool:
 def _ports(value: str) -> Iterable[str]:
     numbers, _, proto = value.partition("/")
     low, _, high = numbers.partition("-")
-    if not low.isdigit() or not (high or low).isdigit():
+    if not low.isdecimal() or not (high or low).isdigit():
         raise InvalidParameter(f"invalid port '{value}'")
     return [f"{port}/{proto or 'tcp'}" for port in range(int(low), int(high or low) + 1)]
