@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -59,19 +60,27 @@ class FakeRootFS:
 
 @dataclass
 class FakeHolder:
-    """`held` are the subjects that a keeper would hold the FIFOs of."""
+    """Holds the FIFOs' reading ends as the keeper does, by subject."""
 
-    held: dict[str, Callable[[], Sequence[int]]] = field(default_factory=dict)
+    held: dict[str, list[int]] = field(default_factory=dict)
     retained: list[str] | None = None
 
     def keep(self, subject: str, descriptors: Callable[[], Sequence[int]]) -> None:
-        self.held[subject] = descriptors
+        self.drop(subject)
+        self.held[subject] = [os.dup(each) for each in descriptors()]
 
     def drop(self, subject: str) -> None:
-        self.held.pop(subject, None)
+        for each in self.held.pop(subject, ()):
+            os.close(each)
 
     def retain(self, subjects: Iterable[str]) -> None:
         self.retained = list(subjects)
+        for each in set(self.held) - set(self.retained):
+            self.drop(each)
+
+    def close(self) -> None:
+        for each in tuple(self.held):
+            self.drop(each)
 
 
 @dataclass

@@ -20,6 +20,21 @@ class Event:
     payload: object
 
 
+class Gate:
+    """Holds a call up where it begins: the test goes on between `reached` and `open`."""
+
+    def __init__(self) -> None:
+        self.reached = trio.Event()
+        self._opened = trio.Event()
+
+    def open(self) -> None:
+        self._opened.set()
+
+    async def passed(self) -> None:
+        self.reached.set()
+        await self._opened.wait()
+
+
 class FakeRuntime:
     """`failures` names calls that raise (`tasks.start`), once each unless they are in `lasting`;
     `away` makes every call Unavailable and ends the subscriptions."""
@@ -30,6 +45,7 @@ class FakeRuntime:
         self.snapshots = FakeSnapshots(self.step, *layers)
         self.failures: dict[str, EngineError] = {}
         self.lasting: set[str] = set()
+        self.gates: dict[str, Gate] = {}
         self.calls: list[str] = []
         self.subscriptions = 0
         self._away = False
@@ -38,6 +54,8 @@ class FakeRuntime:
     async def step(self, call: str) -> None:
         self.calls.append(call)
         await trio.lowlevel.checkpoint()
+        if (gate := self.gates.pop(call, None)) is not None:
+            await gate.passed()
         if self._away:
             raise Unavailable("containerd is not connected")
         if (failure := self.failures.get(call)) is not None:
@@ -76,6 +94,11 @@ class FakeRuntime:
         async for event in receive:
             yield event
         raise Unavailable("containerd: the connection is lost")
+
+    def hold(self, call: str) -> Gate:
+        """The next such call waits at a gate."""
+        self.gates[call] = Gate()
+        return self.gates[call]
 
     # what happens by itself
 

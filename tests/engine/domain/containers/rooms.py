@@ -68,6 +68,10 @@ class Machine:
         }
         return RoomSettings(**{**known, **self.options})
 
+    def close(self) -> None:
+        self.runtime.close()
+        self.holder.close()
+
     def record(self, container_id: str) -> Container | None:
         """As the store has it."""
         found = self.journal.documents.get(("container", container_id))
@@ -194,7 +198,7 @@ async def running(path: Path, **options: Any) -> AsyncIterator[Daemon]:
         async with living(machine) as daemon:
             yield daemon
     finally:
-        machine.runtime.close()
+        machine.close()
 
 
 async def settled() -> None:
