@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import trio
-import trio.testing
 
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.commit import Commits
@@ -32,6 +31,7 @@ from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.models.containers import CreateRequest, HostConfig, RestartPolicy
 from supervisors import ChildSpec, Supervisor
+from tests.engine.domain.containers.passing import settled, time_passing
 from tests.engine.domain.networks import rooms as networks
 from tests.engine.domain.volumes import rooms as volumes
 from tests.fakes.host import FACTS, FakeFiles, FakeHolder, FakeHost, FakeRootFS
@@ -169,6 +169,8 @@ async def living(machine: Machine, *, watch: bool = True) -> AsyncIterator[Daemo
     async with others[0], others[1], trio.open_nursery() as nursery:
         await nursery.start(lambda task_status: daemon.supervisor.run(task_status=task_status))
         watcher = daemon.watcher()
+        time = trio.CancelScope()
+        nursery.start_soon(_passing, time)
         if watch:
             await nursery.start(lambda task_status: watcher.run(task_status=task_status))
             await settled()
@@ -177,8 +179,14 @@ async def living(machine: Machine, *, watch: bool = True) -> AsyncIterator[Daemo
         finally:
             await watcher.stop()
             await daemon.supervisor.stop()
+            time.cancel()
     for cell in daemon.room.registry:
         await let_go(cell)
+
+
+async def _passing(scope: trio.CancelScope) -> None:
+    with scope:
+        await time_passing()
 
 
 async def let_go(cell: Cell) -> None:
@@ -199,11 +207,6 @@ async def running(path: Path, **options: Any) -> AsyncIterator[Daemon]:
             yield daemon
     finally:
         machine.close()
-
-
-async def settled() -> None:
-    """Until nothing more happens by itself. Threads are not waited for: see `trio.testing`."""
-    await trio.testing.wait_all_tasks_blocked(0.005)
 
 
 def statuses(daemon: Daemon) -> dict[str, Status]:

@@ -12,7 +12,8 @@ from engine.domain.containers.messages import Exited
 from engine.domain.containers.records import Status
 from engine.errors import SystemFailure, Unavailable
 from engine.models.networks import PortBinding
-from tests.engine.domain.containers.rooms import running, settled
+from tests.engine.domain.containers.passing import settled
+from tests.engine.domain.containers.rooms import running
 
 
 async def test_exit_is_committed_with_die_before_anybody_hears_of_it(tmp_path: Path) -> None:

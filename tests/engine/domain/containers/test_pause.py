@@ -7,7 +7,8 @@ import pytest
 from engine.domain.containers import pause
 from engine.domain.containers.records import Status
 from engine.errors import Conflict, SystemFailure
-from tests.engine.domain.containers.rooms import running, settled
+from tests.engine.domain.containers.passing import settled
+from tests.engine.domain.containers.rooms import running
 
 
 async def test_pause_and_unpause_are_committed_with_their_events(tmp_path: Path) -> None:

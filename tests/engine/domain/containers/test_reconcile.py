@@ -14,7 +14,8 @@ from engine.domain.containers.reconcile import UNKNOWN_EXIT, reconcile
 from engine.domain.containers.records import Status, to_document
 from engine.domain.events.facade import Batch
 from engine.errors import SystemFailure
-from tests.engine.domain.containers.rooms import Machine, living, running, settled
+from tests.engine.domain.containers.passing import settled
+from tests.engine.domain.containers.rooms import Machine, living, running
 
 
 async def test_container_that_lives_on_is_taken_up_with_its_output(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import trio
 
 from engine.domain.containers.records import Removal, Status
 from engine.errors import Conflict, NotFound, SystemFailure
-from tests.engine.domain.containers.rooms import running, settled
+from tests.engine.domain.containers.passing import settled
+from tests.engine.domain.containers.rooms import running
 
 
 async def test_every_part_of_a_container_goes(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import Conflict, InvalidParameter, NotFound, Unavailable
-from tests.engine.domain.containers.rooms import running, settled
+from tests.engine.domain.containers.passing import settled
+from tests.engine.domain.containers.rooms import running
 
 
 async def test_container_is_known_by_its_new_name_alone(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import trio
 from engine.domain.containers.records import Status
 from engine.errors import Conflict, InvalidParameter, NotModified, SystemFailure, Unavailable
 from engine.models.networks import PortBinding
-from tests.engine.domain.containers.rooms import running, settled
+from tests.engine.domain.containers.passing import settled
+from tests.engine.domain.containers.rooms import running
 
 MISSING = 'runc create failed: exec: "nosuch": executable file not found in $PATH'
 

@@ -10,7 +10,8 @@ from trio.testing import MockClock
 from engine.domain.containers.records import Status
 from engine.domain.containers.stop import KILL_PATIENCE
 from engine.errors import Conflict, InvalidParameter, NotModified, SystemFailure, Unavailable
-from tests.engine.domain.containers.rooms import Daemon, running, settled
+from tests.engine.domain.containers.passing import settled
+from tests.engine.domain.containers.rooms import Daemon, running
 
 
 def signals(daemon: Daemon, container_id: str) -> list[int]:
