@@ -31,7 +31,7 @@ class ExitResult(msgspec.Struct, frozen=True):
 
 class Cell:
     """`preparation` is what create made ahead of the first start; `leftover` says that containerd still
-    has the ended task."""
+    has the ended task; `told` is the record of a start whose event may be out, though it is not complete."""
 
     def __init__(
         self, record: Container, streams: ProcessStreams, forget: Callable[[Cell], None]
@@ -45,6 +45,7 @@ class Cell:
         self.plan: SpecPlan | None = None
         self.leftover = False
         self.starting = False
+        self.told: Container | None = None
         self.restarting = False
         self.removing = False
         self.exec_ids: list[str] = []
@@ -75,6 +76,18 @@ class Cell:
     def running(self) -> bool:
         """Also while it waits for its restart, as the API's Running has it."""
         return self.record.state.alive or self.record.state.status is Status.RESTARTING
+
+    @property
+    def vanishes(self) -> bool:
+        """Has it run, and is it to be removed now?"""
+        ended = self.record.state.status is Status.EXITED
+        return ended and self.record.host.auto_remove and not (self.restarting or self.starting)
+
+    @property
+    def unfinished(self) -> bool:
+        """Is there something that an operator must see to, or may have missed?"""
+        removing = self.record.state.status is Status.REMOVING
+        return self.running or self.starting or self.leftover or removing or self.vanishes
 
     def forget(self) -> None:
         """Removed for good: leave the room's memory and wake who waits for it."""

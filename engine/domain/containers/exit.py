@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import trio
 
 from engine.domain.containers.cell import Cell, ExitResult
@@ -11,6 +13,8 @@ from engine.domain.containers.records import Status, to_document
 from engine.domain.events.facade import Batch
 from engine.errors import EngineError, NotFound
 from supervisors import Refusal
+
+log = logging.getLogger(__name__)
 
 STREAM_PATIENCE = 2.0
 """Seconds for the output to end after the process did (dockerd's stream wait)."""
@@ -22,7 +26,7 @@ async def exited(cell: Cell, outside: Outside, message: Exited) -> bool:
     if not state.alive or message.pid != state.pid:
         return False
     await cell.streams.finish(STREAM_PATIENCE)
-    await outside.sandboxes.unpublish(cell.record)
+    await release_ports(cell, outside)
     record = cell.record.with_state(
         status=Status.EXITED,
         pid=0,
@@ -34,13 +38,27 @@ async def exited(cell: Cell, outside: Outside, message: Exited) -> bool:
     extra = {"exitCode": str(message.exit_code), "execDuration": str(seconds)}
     if message.reconciled:
         extra["trimaran.reconciled"] = "true"
-    batch = Batch().put(to_document(record)).event(event(record, "die", extra))
+    batch = (
+        Batch()
+        .put(to_document(record))
+        .event(event(record, "die", extra, once=f"die {state.generation}"))
+    )
     await commit_surely(outside, batch)
     cell.record = record
     cell.leftover = True
     cell.streams.end()
     cell.ended(ExitResult(message.exit_code))
     return True
+
+
+async def release_ports(cell: Cell, outside: Outside) -> None:
+    """A crash over there must not keep the exit from being known: what stays published goes with the next start or removal."""
+    for _ in range(2):
+        try:
+            await outside.sandboxes.unpublish(cell.record)
+            return
+        except Refusal as error:
+            log.warning("container %s: its ports: %s", cell.id, error)
 
 
 async def commit_surely(outside: Outside, batch: Batch) -> None:

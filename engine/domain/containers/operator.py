@@ -23,25 +23,31 @@ from engine.domain.containers.messages import (
     Stop,
 )
 from engine.domain.containers.outside import Outside, event
-from engine.domain.containers.reconcile import reconcile
+from engine.domain.containers.reconcile import AWAY, reconcile
 from engine.domain.containers.stop import kill, stop
 from engine.domain.events.facade import Batch
 from engine.errors import Conflict
 from supervisors import Letter, Worker
 
+PATIENCE = 1.0
+"""Seconds between two tries at what an outage keeps from being finished."""
+
 
 class Operator(Worker):
     """A fresh one first reconciles: whatever the last one left half-done is finished or undone."""
 
+    _nursery: trio.Nursery
+
     def __init__(self, cell: Cell, outside: Outside) -> None:
         self._cell = cell
         self._outside = outside
+        self._asks_again = False
 
     async def work(self, task_status: trio.TaskStatus[None]) -> None:
         with self._cell.mailbox.open() as inbox:
             async with trio.open_nursery() as nursery:
-                async with self._cell.slot:
-                    await reconcile(self._cell, self._outside)
+                self._nursery = nursery
+                await self._reconcile()
                 task_status.started()
                 async for letter in inbox:
                     nursery.start_soon(self._answer, letter)
@@ -63,7 +69,7 @@ class Operator(Worker):
             case Kill(signal):
                 await kill(cell, outside, signal)
             case Remove(force, volumes):
-                await remove.remove(cell, outside, force=force, volumes=volumes)
+                await self._remove(force=force, volumes=volumes)
             case Exited():
                 await self._exited(message)
             case OutOfMemory():
@@ -72,8 +78,34 @@ class Operator(Worker):
             case Resize(height, width):
                 await self._resize(height, width)
             case Reconcile():
-                async with cell.slot:
-                    await reconcile(cell, outside)
+                await self._reconcile()
+
+    async def _reconcile(self) -> None:
+        cell = self._cell
+        async with cell.slot:
+            concluded = await reconcile(cell, self._outside)
+        if not concluded:
+            self._ask_again()
+        elif cell.vanishes and not cell.removing:
+            cell.mailbox.offer(Remove(force=True, volumes=True))
+
+    async def _remove(self, *, force: bool, volumes: bool) -> None:
+        try:
+            await remove.remove(self._cell, self._outside, force=force, volumes=volumes)
+        except AWAY:
+            self._ask_again()
+            raise
+
+    def _ask_again(self) -> None:
+        """What could not be finished now is taken up again, until it is."""
+        if not self._asks_again:
+            self._asks_again = True
+            self._nursery.start_soon(self._wait_and_reconcile)
+
+    async def _wait_and_reconcile(self) -> None:
+        await trio.sleep(PATIENCE)
+        self._asks_again = False
+        self._cell.mailbox.offer(Reconcile())
 
     async def _exited(self, message: Exited) -> None:
         cell, outside = self._cell, self._outside
@@ -82,7 +114,7 @@ class Operator(Worker):
         if not ended:
             return
         if cell.record.host.auto_remove and not cell.restarting:
-            await remove.remove(cell, outside, force=True, volumes=True)
+            await self._remove(force=True, volumes=True)
             return
         async with cell.slot:
             await exit.delete_task(cell, outside)

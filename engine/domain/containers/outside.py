@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import trio
 
 from engine.domain.containers.oci.plan import User
@@ -42,8 +43,14 @@ class Outside:
         await self.journal.commit(Batch(events=[event(container, action, extra)]))
 
 
-def event(container: Container, action: str, extra: Mapping[str, str] | None = None) -> NewEvent:
-    return NewEvent("container", action, container.id, {**container.attributes(), **(extra or {})})
+def event(
+    container: Container, action: str, extra: Mapping[str, str] | None = None, *, once: str = ""
+) -> NewEvent:
+    """`once` names what can happen to a container only once: who does it again after a crash tells it again,
+    and nobody hears it twice."""
+    attributes = {**container.attributes(), **(extra or {})}
+    found = NewEvent("container", action, container.id, attributes)
+    return msgspec.structs.replace(found, key=f"{container.id} {once}".encode()) if once else found
 
 
 def intent(kind: str, container: Container, **detail: object) -> Intent:

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from engine.domain.containers import exit, remove
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
-from engine.domain.containers.outside import Outside
-from engine.domain.containers.records import Status, to_document
+from engine.domain.containers.outside import Outside, event
+from engine.domain.containers.records import Container, Status, to_document
 from engine.domain.events.facade import Batch
-from engine.errors import EngineError, NotFound, Unavailable
+from engine.errors import DeadlineExceeded, EngineError, NotFound, Unavailable
 from engine.models.runtime import TaskInfo
+from supervisors import Refusal, ServiceUnavailable
+
+log = logging.getLogger(__name__)
+
+AWAY = (Unavailable, ServiceUnavailable, DeadlineExceeded)
 
 UNKNOWN_EXIT = 255
 """The exit code of a container that containerd no longer knows."""
 
 
-async def reconcile(cell: Cell, outside: Outside) -> None:
+async def reconcile(cell: Cell, outside: Outside) -> bool:
     """Finish or undo what is half-done, learn an exit that was missed. Needs the slot.
 
-    While containerd is away nothing is concluded: the watcher asks again when it is back.
+    False while containerd or another part is away: nothing is concluded then, and it is to be tried again.
     """
     if cell.removed.is_set():
-        return
+        return True
     try:
         await _reconcile(cell, outside)
-    except Unavailable:
-        return
+    except AWAY:
+        return False
+    except Refusal as error:
+        log.warning("container %s: %s", cell.id, error)
+    return True
 
 
 async def _reconcile(cell: Cell, outside: Outside) -> None:
@@ -65,14 +74,27 @@ async def find_task(cell: Cell, outside: Outside) -> TaskInfo | None:
 async def undo_start(cell: Cell, outside: Outside, reason: str, exit_code: int = 128) -> None:
     """Take back whatever of a start is there, keep its reason in the record, and wake who waits for it."""
     await _end_task(cell, outside)
-    await outside.sandboxes.unpublish(cell.record)
+    await exit.release_ports(cell, outside)
     await cell.streams.finish(0)
     cell.streams.end()
-    record = cell.record.with_state(error=reason, exit_code=exit_code)
-    await exit.commit_surely(outside, Batch().put(to_document(record)).close("start", cell.id))
+    record, batch = _undone(cell, reason, exit_code)
+    await exit.commit_surely(outside, batch.put(to_document(record)).close("start", cell.id))
     cell.record = record
-    cell.starting = False
+    cell.starting, cell.told = False, None
     cell.ended(ExitResult(exit_code, reason))
+
+
+def _undone(cell: Cell, reason: str, exit_code: int) -> tuple[Container, Batch]:
+    """Who may have heard of the start hears of its end."""
+    told = cell.told
+    if told is None:
+        return cell.record.with_state(error=reason, exit_code=exit_code), Batch()
+    record = told.with_state(
+        status=Status.EXITED, pid=0, error=reason, exit_code=exit_code, finished_ns=time.time_ns()
+    )
+    run = told.state.generation
+    died = event(record, "die", {"exitCode": str(exit_code)}, once=f"die {run}")
+    return record, Batch().event(event(told, "start", once=f"start {run}")).event(died)
 
 
 async def _end_task(cell: Cell, outside: Outside) -> None:

@@ -8,7 +8,7 @@ import re
 import trio
 
 from engine.domain.containers.cell import Cell
-from engine.domain.containers.create import create
+from engine.domain.containers.create import create, undo_abandoned
 from engine.domain.containers.messages import Reconcile, RoomMessage
 from engine.domain.containers.operator import Operator
 from engine.domain.containers.prepare import prepare
@@ -82,6 +82,7 @@ class ContainersService(Worker):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._see_off)
                 nursery.start_soon(self._bring_back)
+                nursery.start_soon(undo_abandoned, self._room)
                 task_status.started()
                 async for letter in inbox:
                     nursery.start_soon(self._answer, letter)
@@ -96,6 +97,7 @@ class ContainersService(Worker):
             cell, warnings = await create(self._room, letter.message)
             letter.reply((cell.id, warnings))
             await self._prepare_ahead(cell)
+        await undo_abandoned(self._room)
 
     async def _prepare_ahead(self, cell: Cell) -> None:
         """What the first start needs, while the client is on its way; what fails is told by the start."""
@@ -110,7 +112,7 @@ class ContainersService(Worker):
     async def _bring_back(self) -> None:
         """Every container with something unfinished gets its operator, which begins by reconciling."""
         for cell in self._room.registry:
-            if cell.running or cell.starting or cell.record.state.status is Status.REMOVING:
+            if cell.unfinished:
                 await self._nursery.supervise(cell)
         while True:
             try:

@@ -17,13 +17,15 @@ from engine.domain.containers.reconcile import undo_start
 from engine.domain.containers.records import NetworkState, Status, to_document
 from engine.domain.events.facade import Batch
 from engine.domain.streams.session import CopierService
-from engine.errors import EngineError, SystemFailure
-from supervisors import ChildSpec, Restart
+from engine.errors import SystemFailure
+from supervisors import ChildSpec, Refusal, Restart
 
 
 async def start(cell: Cell, outside: Outside) -> None:
     """Row 56. Needs the slot. A start that fails leaves no trace but its reason and exit code in the record."""
     rules.check_start(cell.record)
+    if cell.starting:  # an earlier start could neither be finished nor undone
+        await undo_start(cell, outside, "the start was interrupted")
     await delete_task(cell, outside)
     if cell.leftover:
         raise SystemFailure(f"container {cell.id}: the task of its last run cannot be deleted")
@@ -33,9 +35,10 @@ async def start(cell: Cell, outside: Outside) -> None:
     cell.starting = True
     try:
         await _run(cell, outside, generation)
-    except (EngineError, OSError) as error:
+    except (Refusal, OSError) as error:
+        answer: Refusal
         answer, code = rules.start_failure(str(error), (cell.record.argv or [""])[0])
-        if isinstance(error, EngineError) and code == 128:
+        if isinstance(error, Refusal) and code == 128:
             answer = error
         await undo_start(cell, outside, str(answer), code)
         raise answer from error
@@ -72,10 +75,12 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
         generation=generation,
         manually_stopped=False,
     )
-    batch = Batch().put(to_document(record)).close("start", cell.id).event(event(record, "start"))
+    cell.told = record
+    told = event(record, "start", once=f"start {generation}")
+    batch = Batch().put(to_document(record)).close("start", cell.id).event(told)
     await outside.journal.commit(batch)
     cell.record = record
-    cell.starting = False
+    cell.starting, cell.told = False, None
 
 
 async def open_streams(

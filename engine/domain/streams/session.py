@@ -19,6 +19,7 @@ from engine.domain.streams.copier import Output, OutputCopier
 from engine.domain.streams.fifo import FifoReader, FifoWriter, make_fifos
 from engine.domain.streams.journal import Journal
 from engine.domain.streams.stdin import ContainerStdin
+from engine.errors import DeadlineExceeded
 from supervisors import Worker
 
 CONNECT_LIMIT = 5.0
@@ -85,8 +86,10 @@ class ProcessStreams:
     async def connect_stdin(self) -> None:
         """Open our end of stdin once the shim has its own."""
         if self.paths.stdin:
-            with trio.fail_after(CONNECT_LIMIT):
+            with trio.move_on_after(CONNECT_LIMIT):
                 await self.stdin.connect(await FifoWriter.open(self.paths.stdin))
+                return
+            raise DeadlineExceeded("the runtime did not open the process's standard input")
 
     async def copy(self) -> None:
         """The copier's work, from wherever the last task left it."""
