@@ -37,6 +37,7 @@ from engine.api.server import Server
 from engine.api.versions import MINIMUM, NEWEST, text_of
 from engine.domain.containers.facade import Containers
 from engine.domain.containers.outside import Outside
+from engine.domain.containers.restarts import RestartManager
 from engine.domain.containers.restore import load_cells
 from engine.domain.containers.room import Room
 from engine.domain.containers.sandbox import Sandboxes
@@ -217,6 +218,7 @@ class Engine:
             shm_size=settings.default_shm_size,
             no_new_privileges=settings.no_new_privileges,
             seccomp_profile=self._seccomp_profile(),
+            live_restore=settings.live_restore,
         )
 
     def _seccomp_profile(self) -> str:
@@ -336,6 +338,10 @@ class Engine:
                 name="execs",
                 factory=lambda: ExecsService(self.exec_store, self.room),
                 mailboxes=(self.exec_store.mailbox,),
+            ),
+            ChildSpec(
+                name="restarts",
+                factory=lambda: RestartManager(self.outside.restarts, self.nursery.again),
             ),
         )
 

@@ -5,6 +5,9 @@ The kinds follow moby's errdefs. `engine.api.problems` alone maps them to HTTP s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from supervisors import Refusal
 
 
@@ -57,3 +60,12 @@ class DeadlineExceeded(EngineError):
 
 class SystemFailure(EngineError):
     """The host refused something that should work (500)."""
+
+
+@contextmanager
+def prefixed(text: str) -> Iterator[None]:
+    """Put words before the text of an error that passes; its kind stays."""
+    try:
+        yield
+    except EngineError as error:
+        raise type(error)(text + error.message) from error

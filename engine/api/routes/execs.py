@@ -11,6 +11,7 @@ from engine.api.queries import query_int
 from engine.api.responses import empty_response, json_response
 from engine.api.routes.rooms import Rooms
 from engine.api.routes.streams import stream_type
+from engine.domain.streams.frames import frame
 from engine.models.execs import ExecConfig, ExecCreateResponse, ExecStartRequest
 from supervisors import Refusal
 
@@ -36,7 +37,8 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
                 await session.run(client)
             except Refusal as error:
                 # The head is out: the text goes where the output would.
-                await client.send_all(f"{error}\r\n".encode())
+                text = f"{error}\r\n".encode()
+                await client.send_all(text if session.tty else frame("stdout", text))
         finally:
             session.close()
         return empty_response(200)

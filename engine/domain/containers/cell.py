@@ -14,6 +14,7 @@ import trio
 
 from engine.domain.containers.messages import CellMessage
 from engine.domain.containers.oci.plan import SpecPlan
+from engine.domain.containers.policy import is_spent
 from engine.domain.containers.records import Container, Status
 from engine.domain.streams.session import ProcessStreams
 from supervisors import Mailbox, Supervisor
@@ -78,16 +79,10 @@ class Cell:
         return self.record.state.alive or self.record.state.status is Status.RESTARTING
 
     @property
-    def vanishes(self) -> bool:
-        """Has it run, and is it to be removed now?"""
-        ended = self.record.state.status is Status.EXITED
-        return ended and self.record.host.auto_remove and not (self.restarting or self.starting)
-
-    @property
     def unfinished(self) -> bool:
         """Is there something that an operator must see to, or may have missed?"""
-        removing = self.record.state.status is Status.REMOVING
-        return self.running or self.starting or self.leftover or removing or self.vanishes
+        ending = self.record.state.status is Status.REMOVING or is_spent(self.record)
+        return self.running or self.starting or self.leftover or ending
 
     def forget(self) -> None:
         """Removed for good: leave the room's memory and wake who waits for it."""

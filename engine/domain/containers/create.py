@@ -9,12 +9,14 @@ import time
 
 import msgspec
 
-from engine.domain.containers import binds, merge, validation
+from engine.domain.containers import binds, joins, merge, validation
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import commit_surely
 from engine.domain.containers.messages import Create
+from engine.domain.containers.modes import joined
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import KIND, Container, to_document
+from engine.domain.containers.registry import Registry
 from engine.domain.containers.room import Room
 from engine.domain.events.facade import Batch
 from engine.domain.logs.options import check_options
@@ -44,7 +46,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
         api_version=message.version,
         info=settings.info,
     )
-    host = _with_defaults(checked.host, outside)
+    host = joins.with_ids(_with_defaults(checked.host, outside), room.registry)
     mounts = binds.resolve_mounts(config, host, data_root=str(settings.data_root))
     if message.name:
         check_name(message.name)
@@ -57,7 +59,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
             image=request.image,
             image_id=image.id,
             layer=await outside.images.unpacked(image),
-            config=_with_hostname(config, host, container_id),
+            config=_with_hostname(config, host, container_id, room.registry),
             host=host,
             runtime=host.runtime,
             snapshotter=settings.snapshotter,
@@ -118,7 +120,17 @@ def _with_defaults(host: HostConfig, outside: Outside) -> HostConfig:
     return msgspec.structs.replace(host, log_config=log, network_mode=mode)
 
 
-def _with_hostname(config: ContainerConfig, host: HostConfig, container_id: str) -> ContainerConfig:
+def _with_hostname(
+    config: ContainerConfig, host: HostConfig, container_id: str, registry: Registry
+) -> ContainerConfig:
+    """Who joins a network has the hostname that is known there."""
+    other = joined(host.network_mode)
+    found = registry.get(other) if other else None
+    if found is not None:
+        theirs = found.record.config
+        return msgspec.structs.replace(
+            config, hostname=theirs.hostname, domainname=theirs.domainname
+        )
     if config.hostname:
         return config
     shared = host.network_mode == "host" or host.uts_mode == "host"
@@ -131,7 +143,10 @@ def _endpoints(
 ) -> dict[str, EndpointSettings]:
     asked = (networking.endpoints_config if networking else None) or {}
     if asked:
-        return {name: settings or EndpointSettings() for name, settings in asked.items()}
+        return {
+            ("bridge" if name == "default" else name): settings or EndpointSettings()
+            for name, settings in asked.items()
+        }
     if host.network_mode.startswith("container:"):
         return {}
     return {host.network_mode: EndpointSettings()}

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 
+import msgspec
 import trio
 
+from engine.domain.containers import policy
+from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
 from engine.domain.containers.outside import Outside, event
-from engine.domain.containers.records import Status, to_document
+from engine.domain.containers.records import Container, NetworkState, Status, to_document
 from engine.domain.events.facade import Batch
 from engine.errors import EngineError, NotFound
 from supervisors import Refusal
@@ -20,20 +24,16 @@ STREAM_PATIENCE = 2.0
 """Seconds for the output to end after the process did (dockerd's stream wait)."""
 
 
-async def exited(cell: Cell, outside: Outside, message: Exited) -> bool:
+async def exited(
+    cell: Cell, outside: Outside, message: Exited, *, patience: float = STREAM_PATIENCE
+) -> bool:
     """Take the exit into the record, with `die`; False when it belongs to an earlier run. Needs the slot."""
     state = cell.record.state
     if not state.alive or message.pid != state.pid:
         return False
-    await cell.streams.finish(STREAM_PATIENCE)
+    await cell.streams.finish(patience)
     await release_ports(cell, outside)
-    record = cell.record.with_state(
-        status=Status.EXITED,
-        pid=0,
-        exit_code=message.exit_code,
-        finished_ns=message.exited_ns,
-        oom_killed=cell.record.state.oom_killed or message.oom,
-    )
+    record = _after(cell, outside, message)
     seconds = max(0, message.exited_ns - state.started_ns) // 1_000_000_000
     extra = {"exitCode": str(message.exit_code), "execDuration": str(seconds)}
     if message.reconciled:
@@ -43,22 +43,46 @@ async def exited(cell: Cell, outside: Outside, message: Exited) -> bool:
         .put(to_document(record))
         .event(event(record, "die", extra, once=f"die {state.generation}"))
     )
+    batch.announce(network_events("disconnect", record, cell.record.network.sandbox, outside))
     await commit_surely(outside, batch)
     cell.record = record
     cell.leftover = True
     cell.streams.end()
     cell.ended(ExitResult(message.exit_code))
+    if record.state.status is Status.RESTARTING:
+        outside.restarts.put(cell.id, record.state.backoff_ms / 1000)
     return True
 
 
+def _after(cell: Cell, outside: Outside, message: Exited) -> Container:
+    """The record as the exit leaves it: exited, or waiting for its restart."""
+    record, state = cell.record, cell.record.state
+    unasked = not (state.manually_stopped or cell.restarting or outside.shutting_down)
+    again = unasked and policy.follows(record, message.exit_code)
+    ran_ns = message.exited_ns - state.started_ns
+    return msgspec.structs.replace(record, network=NetworkState()).with_state(
+        status=Status.RESTARTING if again else Status.EXITED,
+        pid=0,
+        exit_code=message.exit_code,
+        finished_ns=message.exited_ns,
+        oom_killed=state.oom_killed or message.oom,
+        restart_count=state.restart_count + again,
+        backoff_ms=policy.next_delay_ms(state, ran_ns) if again else 0,
+    )
+
+
 async def release_ports(cell: Cell, outside: Outside) -> None:
-    """A crash over there must not keep the exit from being known: what stays published goes with the next start or removal."""
+    """A crash over there must not keep the exit from being known: what stays goes with the next start or removal."""
+    await _twice(cell, outside.sandboxes.unpublish)
+
+
+async def _twice(cell: Cell, release: Callable[[Container], Awaitable[None]]) -> None:
     for _ in range(2):
         try:
-            await outside.sandboxes.unpublish(cell.record)
+            await release(cell.record)
             return
         except Refusal as error:
-            log.warning("container %s: its ports: %s", cell.id, error)
+            log.warning("container %s: %s", cell.id[:12], error)
 
 
 async def commit_surely(outside: Outside, batch: Batch) -> None:
@@ -82,3 +106,9 @@ async def delete_task(cell: Cell, outside: Outside) -> None:
     except EngineError:
         return
     cell.leftover = False
+
+
+async def settle(cell: Cell, outside: Outside) -> None:
+    """What may wait until everybody knows of the exit: the task's deletion, the way out of the network."""
+    await delete_task(cell, outside)
+    await _twice(cell, outside.sandboxes.release)

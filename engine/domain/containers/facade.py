@@ -22,7 +22,7 @@ from engine.domain.containers.signals import parse_signal
 from engine.domain.logs.decoder import Selection
 from engine.domain.logs.options import refuse_reading
 from engine.domain.logs.reader import LogStream
-from engine.errors import InvalidParameter, NotFound
+from engine.errors import InvalidParameter, NotFound, prefixed
 from engine.models.containers import CreateRequest, CreateResponse, InspectResponse, Summary
 from supervisors import Request
 
@@ -132,8 +132,9 @@ class Containers:
         await self._ask(reference, Restart(timeout, parse_signal(signal) if signal else None))
 
     async def kill(self, reference: str, signal: str = "") -> None:
-        cell = self._room.registry.resolve(reference)
-        await self._ask(cell.id, Kill(parse_signal(signal or "SIGKILL")))
+        number = parse_signal(signal or "SIGKILL")
+        with prefixed(f"Cannot kill container: {reference}: "):
+            await self._ask(reference, Kill(number))
 
     async def remove(self, reference: str, *, force: bool = False, volumes: bool = False) -> None:
         cell = self._room.registry.resolve(reference)

@@ -22,10 +22,14 @@ class Start(Request[None], msgspec.Struct):
 
 
 class Stop(Request[None], msgspec.Struct):
-    """`timeout` in seconds, None: the container's own; `signal` None: the container's own."""
+    """`timeout` in seconds, None: the container's own; `signal` None: the container's own.
+
+    `unasked`: no user wants the end, so restart policies go on to hold.
+    """
 
     timeout: int | None = None
     signal: int | None = None
+    unasked: bool = False
 
 
 class Restart(Request[None], msgspec.Struct):
@@ -47,6 +51,12 @@ class Resize(Request[None], msgspec.Struct):
     width: int
 
 
+class Again(msgspec.Struct):
+    """The restart is due; `boot`: after the daemon's start, also of a container that has exited."""
+
+    boot: bool = False
+
+
 class Exited(msgspec.Struct):
     """The init process has ended, as containerd's event or a look at the task says."""
 
@@ -65,5 +75,7 @@ class Reconcile(msgspec.Struct):
     """Events may have been missed: compare the record with containerd's task."""
 
 
-CellMessage = Start | Stop | Restart | Kill | Remove | Resize | Exited | OutOfMemory | Reconcile
+CellMessage = (
+    Start | Stop | Restart | Kill | Remove | Resize | Again | Exited | OutOfMemory | Reconcile
+)
 RoomMessage = Create

@@ -6,11 +6,14 @@ exit does not, so that a kill passes a stop that is still patient.
 
 from __future__ import annotations
 
+import logging
+
 import trio
 
-from engine.domain.containers import exit, remove, start
+from engine.domain.containers import exit, policy, remove, rules, start
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.messages import (
+    Again,
     CellMessage,
     Exited,
     Kill,
@@ -24,10 +27,13 @@ from engine.domain.containers.messages import (
 )
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.reconcile import AWAY, reconcile
+from engine.domain.containers.records import Status
 from engine.domain.containers.stop import kill, stop
 from engine.domain.events.facade import Batch
-from engine.errors import Conflict
-from supervisors import Letter, Worker
+from engine.errors import Conflict, Unavailable
+from supervisors import Letter, Refusal, Worker
+
+log = logging.getLogger(__name__)
 
 PATIENCE = 1.0
 """Seconds between two tries at what an outage keeps from being finished."""
@@ -48,6 +54,7 @@ class Operator(Worker):
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 await self._reconcile()
+                nursery.start_soon(self._remove_spent)
                 task_status.started()
                 async for letter in inbox:
                     nursery.start_soon(self._answer, letter)
@@ -60,10 +67,11 @@ class Operator(Worker):
         cell, outside = self._cell, self._outside
         match message:
             case Start():
-                async with cell.slot:
-                    await start.start(cell, outside)
-            case Stop(timeout, signal):
-                await stop(cell, outside, timeout=timeout, signal=signal)
+                await self._start()
+            case Again(boot):
+                await self._again(boot=boot)
+            case Stop(timeout, signal, unasked):
+                await stop(cell, outside, timeout=timeout, signal=signal, asked=not unasked)
             case Restart(timeout, signal):
                 await self._restart(timeout, signal)
             case Kill(signal):
@@ -79,15 +87,13 @@ class Operator(Worker):
                 await self._resize(height, width)
             case Reconcile():
                 await self._reconcile()
+                await self._remove_spent()
 
     async def _reconcile(self) -> None:
-        cell = self._cell
-        async with cell.slot:
-            concluded = await reconcile(cell, self._outside)
+        async with self._cell.slot:
+            concluded = await reconcile(self._cell, self._outside)
         if not concluded:
             self._ask_again()
-        elif cell.vanishes and not cell.removing:
-            cell.mailbox.offer(Remove(force=True, volumes=True))
 
     async def _remove(self, *, force: bool, volumes: bool) -> None:
         try:
@@ -107,17 +113,51 @@ class Operator(Worker):
         self._asks_again = False
         self._cell.mailbox.offer(Reconcile())
 
-    async def _exited(self, message: Exited) -> None:
-        cell, outside = self._cell, self._outside
+    async def _start(self) -> None:
+        cell = self._cell
+        try:
+            async with cell.slot:
+                rules.check_start(cell.record)
+                cell.record = cell.record.with_state(restart_count=0, backoff_ms=0)
+                await start.start(cell, self._outside)
+        except Refusal:
+            await self._remove_spent()
+            raise
+
+    async def _again(self, *, boot: bool) -> None:
+        """The policy's restart. An outage puts it off; a start that fails is not tried again (row 56)."""
+        cell = self._cell
         async with cell.slot:
-            ended = await exit.exited(cell, outside, message)
+            status = cell.record.state.status
+            if status is not Status.RESTARTING and not (boot and status is Status.EXITED):
+                return
+            try:
+                await start.start(cell, self._outside)
+            except Unavailable:
+                self._outside.restarts.put(cell.id, cell.record.state.backoff_ms / 1000 or 1.0)
+            except Refusal as error:
+                log.warning("container %s: its restart failed: %s", cell.id[:12], error)
+
+    async def _exited(self, message: Exited) -> None:
+        async with self._cell.slot:
+            ended = await exit.exited(self._cell, self._outside, message)
         if not ended:
             return
-        if cell.record.host.auto_remove and not cell.restarting:
+        if not await self._remove_spent():
+            async with self._cell.slot:
+                if not self._cell.running:
+                    await exit.settle(self._cell, self._outside)
+
+    async def _remove_spent(self) -> bool:
+        """Row 60's auto-remove, whichever way the run has ended, also while nobody looked."""
+        cell = self._cell
+        if cell.restarting or cell.removing or not policy.is_spent(cell.record):
+            return False
+        try:
             await self._remove(force=True, volumes=True)
-            return
-        async with cell.slot:
-            await exit.delete_task(cell, outside)
+        except Refusal as error:
+            log.warning("container %s: auto-remove: %s", cell.id[:12], error)
+        return True
 
     async def _restart(self, timeout: int | None, signal: int | None) -> None:
         cell, outside = self._cell, self._outside
@@ -125,8 +165,7 @@ class Operator(Worker):
         try:
             if cell.running:
                 await stop(cell, outside, timeout=timeout, signal=signal)
-            async with cell.slot:
-                await start.start(cell, outside)
+            await self._start()
         finally:
             cell.restarting = False
         await outside.emit(cell.record, "restart")

@@ -1,4 +1,4 @@
-"""Everything that the containers room works with besides its own memory, in one place."""
+"""Everything that an operator works with besides its own cell, in one place."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import trio
 from engine.domain.containers.oci.plan import User
 from engine.domain.containers.ports import RootFS, Runtime
 from engine.domain.containers.records import Container
+from engine.domain.containers.registry import Registry
+from engine.domain.containers.restarts import Schedule
 from engine.domain.containers.sandbox import Sandboxes
 from engine.domain.containers.settings import RoomSettings
 from engine.domain.events.facade import Batch, Intent, Journal, NewEvent
@@ -21,7 +23,10 @@ from engine.domain.volumes.facade import Volumes
 
 @dataclass
 class Outside:
-    """`init_layers` and `users` remember what was found for an image, under the snapshots' names."""
+    """`init_layers` and `users` remember what was found for an image, under the snapshots' names.
+
+    `shutting_down` says that the ends of containers from now on are the daemon's wish, not their users'.
+    """
 
     runtime: Runtime
     rootfs: RootFS
@@ -33,6 +38,9 @@ class Outside:
     init_layers: set[str] = field(default_factory=set)
     init_lock: trio.Lock = field(default_factory=trio.Lock)
     users: dict[tuple[str, str, tuple[str, ...]], User] = field(default_factory=dict)
+    registry: Registry = field(default_factory=Registry)
+    restarts: Schedule = field(default_factory=Schedule)
+    shutting_down: bool = False
 
     def directory(self, container_id: str) -> Path:
         return self.settings.data_root / "containers" / container_id

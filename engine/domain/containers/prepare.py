@@ -7,12 +7,14 @@ after a crash costs time and nothing else.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import trio
 
 from engine.domain.containers import files, users
 from engine.domain.containers.cell import Cell
+from engine.domain.containers.joins import donor
 from engine.domain.containers.oci.build import build_spec, encode_spec
 from engine.domain.containers.oci.plan import HOST, NEW, Namespaces, SpecPlan, User
 from engine.domain.containers.outside import Outside
@@ -39,17 +41,37 @@ class Prepared:
 async def prepare(cell: Cell, outside: Outside) -> Prepared:
     """Needs the slot. Raises what the parts raise; nothing is running yet."""
     record = cell.record
+    networker = donor(record.host.network_mode, outside.registry, "network")
+    forebear = donor(record.host.pid_mode, outside.registry, "PID")
     place = await outside.sandboxes.prepare(record)
     rootfs = await root_snapshot(record, outside)
     user = await resolve_user(record, rootfs, outside)
-    directory = outside.directory(record.id)
-    await trio.to_thread.run_sync(
-        files.write, directory, record, place, resolv_conf(record, outside)
-    )
+    await write_files(record, outside, place)
     plan = spec_plan(record, outside, place, user)
+    if networker is not None:
+        plan = with_files_of(plan, outside.directory(networker.id))
+    if forebear is not None:
+        path = f"/proc/{forebear.record.state.pid}/ns/pid"
+        plan = replace(plan, namespaces=replace(plan.namespaces, pid=path))
     cell.plan = plan
     await put_record(record, outside, encode_spec(build_spec(plan)))
     return Prepared(rootfs, plan, place, runc_options(record, outside))
+
+
+async def write_files(record: Container, outside: Outside, place: Place) -> None:
+    await trio.to_thread.run_sync(
+        files.write, outside.directory(record.id), record, place, resolv_conf(record, outside)
+    )
+
+
+def with_files_of(plan: SpecPlan, directory: Path) -> SpecPlan:
+    """Who joins a network sees it by the same names."""
+    return replace(
+        plan,
+        hosts_path=str(directory / "hosts"),
+        hostname_path=str(directory / "hostname"),
+        resolv_conf_path=str(directory / "resolv.conf"),
+    )
 
 
 def resolv_conf(record: Container, outside: Outside) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import time
 
+import msgspec
+
 from engine.domain.containers import exit, remove
+from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
+from engine.domain.containers.output import open_streams
 from engine.domain.containers.outside import Outside, event
-from engine.domain.containers.records import Container, Status, to_document
+from engine.domain.containers.records import Container, NetworkState, Status, to_document
 from engine.domain.events.facade import Batch
 from engine.errors import DeadlineExceeded, EngineError, NotFound, Unavailable
 from engine.models.runtime import TaskInfo
@@ -35,7 +39,7 @@ async def reconcile(cell: Cell, outside: Outside) -> bool:
     except AWAY:
         return False
     except Refusal as error:
-        log.warning("container %s: %s", cell.id, error)
+        log.warning("container %s: %s", cell.id[:12], error)
     return True
 
 
@@ -48,20 +52,29 @@ async def _reconcile(cell: Cell, outside: Outside) -> None:
     elif state.alive:
         await _check_alive(cell, outside)
     elif cell.leftover:
-        await exit.delete_task(cell, outside)
+        await exit.settle(cell, outside)
 
 
 async def _check_alive(cell: Cell, outside: Outside) -> None:
     task = await find_task(cell, outside)
     pid = cell.record.state.pid
-    if task is not None and task.pid == pid and task.status != "stopped":
+    alive = task is not None and task.pid == pid and task.status != "stopped"
+    adopted = not cell.streams.opened
+    if adopted:
+        await open_streams(cell, outside, cell.record.state.generation, adopt=True)
+        if alive:
+            await cell.streams.connect_stdin()
+    if alive:
         return
     now = time.time_ns()
     if task is not None and task.pid == pid:
         code, at = task.exit_status, task.exited_at_ns or now
     else:
         code, at = UNKNOWN_EXIT, now
-    await exit.exited(cell, outside, Exited(pid, code, at, reconciled=True))
+    # Nobody writes to streams that a former daemon left: what is in them is all there is.
+    patience = 0 if adopted else exit.STREAM_PATIENCE
+    message = Exited(pid, code, at, reconciled=True)
+    await exit.exited(cell, outside, message, patience=patience)
 
 
 async def find_task(cell: Cell, outside: Outside) -> TaskInfo | None:
@@ -77,24 +90,27 @@ async def undo_start(cell: Cell, outside: Outside, reason: str, exit_code: int =
     await exit.release_ports(cell, outside)
     await cell.streams.finish(0)
     cell.streams.end()
-    record, batch = _undone(cell, reason, exit_code)
+    record, batch = _undone(cell, outside, reason, exit_code)
     await exit.commit_surely(outside, batch.put(to_document(record)).close("start", cell.id))
     cell.record = record
     cell.starting, cell.told = False, None
     cell.ended(ExitResult(exit_code, reason))
 
 
-def _undone(cell: Cell, reason: str, exit_code: int) -> tuple[Container, Batch]:
+def _undone(cell: Cell, outside: Outside, reason: str, exit_code: int) -> tuple[Container, Batch]:
     """Who may have heard of the start hears of its end."""
-    told = cell.told
+    told, state = cell.told, cell.record.state
     if told is None:
-        return cell.record.with_state(error=reason, exit_code=exit_code), Batch()
-    record = told.with_state(
+        status = Status.EXITED if state.status is Status.RESTARTING else state.status
+        return cell.record.with_state(status=status, error=reason, exit_code=exit_code), Batch()
+    record = msgspec.structs.replace(told, network=NetworkState()).with_state(
         status=Status.EXITED, pid=0, error=reason, exit_code=exit_code, finished_ns=time.time_ns()
     )
-    run = told.state.generation
-    died = event(record, "die", {"exitCode": str(exit_code)}, once=f"die {run}")
-    return record, Batch().event(event(told, "start", once=f"start {run}")).event(died)
+    run, sandbox = told.state.generation, told.network.sandbox
+    batch = Batch().announce(network_events("connect", told, sandbox, outside))
+    batch.event(event(told, "start", once=f"start {run}"))
+    batch.event(event(record, "die", {"exitCode": str(exit_code)}, once=f"die {run}"))
+    return record, batch.announce(network_events("disconnect", told, sandbox, outside))
 
 
 async def _end_task(cell: Cell, outside: Outside) -> None:

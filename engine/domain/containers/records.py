@@ -55,6 +55,7 @@ class State(msgspec.Struct, frozen=True):
     generation: int = 0
     manually_stopped: bool = False
     restart_count: int = 0
+    backoff_ms: int = 0
     removal: Removal | None = None
 
     @property

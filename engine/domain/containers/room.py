@@ -10,7 +10,6 @@ from engine.domain.containers.cell import Cell
 from engine.domain.containers.messages import RoomMessage
 from engine.domain.containers.outside import Outside
 from engine.domain.containers.records import Container
-from engine.domain.containers.registry import Registry
 from engine.domain.streams.session import ProcessStreams
 from engine.errors import EngineError
 from supervisors import Mailbox
@@ -21,10 +20,10 @@ class Room:
 
     def __init__(self, outside: Outside) -> None:
         self.outside = outside
-        self.registry = Registry()
+        self.registry = outside.registry
         self.mailbox: Mailbox[RoomMessage] = Mailbox("containers", 1024)
-        self.shutting_down = False
         self.restored = False
+        self.booted = False
         self.abandoned: list[Container] = []
         self._departing, self.departures = trio.open_memory_channel[str](math.inf)
 

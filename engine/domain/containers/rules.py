@@ -13,7 +13,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 def check_start(container: Container) -> None:
     """Row 56: running is 304, paused and removing are 409."""
     match container.state.status:
-        case Status.RUNNING:
+        case Status.RUNNING | Status.RESTARTING:
             raise NotModified("container is already running")
         case Status.PAUSED:
             raise Conflict("cannot start a paused container, try unpause instead")

@@ -9,6 +9,7 @@ import msgspec
 from engine.domain.containers.oci.plan import HOST
 from engine.domain.containers.records import Container
 from engine.domain.networks.facade import (
+    Endpoint,
     EndpointPlan,
     EndpointWish,
     Networks,
@@ -17,7 +18,7 @@ from engine.domain.networks.facade import (
     SavedEndpoint,
     parse_ports,
 )
-from engine.errors import Conflict
+from engine.errors import Conflict, NotFound
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -73,6 +74,13 @@ class Sandboxes:
     async def unpublish(self, container: Container) -> None:
         if container.host.port_bindings or container.host.publish_all_ports:
             await self._networks.unpublish(container.id)
+
+    def driver(self, endpoint: Endpoint) -> str:
+        """The network's driver as events name it; "" when the network has gone."""
+        try:
+            return self._networks.find(endpoint.network_id).driver
+        except NotFound:
+            return ""
 
     async def release(self, container: Container) -> None:
         await self._networks.release(container.id)

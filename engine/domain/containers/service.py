@@ -7,9 +7,11 @@ import re
 
 import trio
 
+from engine.domain.containers import policy
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.create import create, undo_abandoned
-from engine.domain.containers.messages import Reconcile, RoomMessage
+from engine.domain.containers.joins import joins
+from engine.domain.containers.messages import Again, Reconcile, RoomMessage, Stop
 from engine.domain.containers.operator import Operator
 from engine.domain.containers.prepare import prepare
 from engine.domain.containers.records import Status
@@ -58,6 +60,13 @@ class Nursery:
             mailboxes=(cell.mailbox,),
         )
 
+    async def again(self, container_id: str) -> None:
+        """For the restart manager: the container's restart is due."""
+        cell = self._room.registry.get(container_id)
+        if cell is not None:
+            await self.supervise(cell)
+            cell.mailbox.offer(Again())
+
     def names(self) -> tuple[str, ...]:
         """The cells' names in the tree."""
         return tuple(each for each in self._supervisor.names() if CELL.fullmatch(each))
@@ -104,6 +113,8 @@ class ContainersService(Worker):
         async with cell.slot:
             if cell.record.state.status is not Status.CREATED or cell.preparation is not None:
                 return
+            if joins(cell.record.host):
+                return  # theirs must run first
             try:
                 cell.preparation = await prepare(cell, self._room.outside)
             except (Refusal, OSError) as error:
@@ -111,9 +122,7 @@ class ContainersService(Worker):
 
     async def _bring_back(self) -> None:
         """Every container with something unfinished gets its operator, which begins by reconciling."""
-        for cell in self._room.registry:
-            if cell.unfinished:
-                await self._nursery.supervise(cell)
+        await self._take_up()
         while True:
             try:
                 leftovers = await sweep(self._room.registry, self._room.outside)
@@ -126,6 +135,32 @@ class ContainersService(Worker):
             if found is not None:
                 await self._nursery.supervise(found)
                 found.mailbox.offer(Reconcile())
+
+    async def _take_up(self) -> None:
+        """The first incarnation decides what the daemon's start means for each container."""
+        room = self._room
+        boot, room.booted = not room.booted, True
+        async with trio.open_nursery() as nursery:
+            for cell in room.registry:
+                if cell.unfinished:
+                    await self._nursery.supervise(cell)
+                if boot:
+                    nursery.start_soon(self._boot, cell)
+
+    async def _boot(self, cell: Cell) -> None:
+        """Row D3: without live restore a container that outlived the daemon is stopped; then policies rule."""
+        outside = self._room.outside
+        if cell.record.state.alive and not outside.settings.live_restore:
+            await self._stop_survivor(cell)
+        if policy.follows_boot(cell.record):
+            await self._nursery.supervise(cell)
+            cell.mailbox.offer(Again(boot=True))
+
+    async def _stop_survivor(self, cell: Cell) -> None:
+        try:
+            await cell.mailbox.ask(Stop(unasked=True))
+        except Refusal as error:
+            log.warning("container %s: stopping it at the start: %s", cell.id[:12], error)
 
     async def _see_off(self) -> None:
         """Take the supervisors of removed containers out of the tree."""

@@ -35,3 +35,4 @@ class RoomSettings:
     ulimits: tuple[Ulimit, ...] = ()
     no_new_privileges: bool = False
     seccomp_profile: str = ""
+    live_restore: bool = False

@@ -28,7 +28,7 @@ def patience(room: Room, configured: int) -> float:
 
 async def stop_all(room: Room, containers: Containers, configured: int) -> None:
     """All at once, each with its own time-out."""
-    room.shutting_down = True
+    room.outside.shutting_down = True
 
     async def stop(cell: Cell) -> None:
         try:

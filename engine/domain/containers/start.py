@@ -8,22 +8,23 @@ import msgspec
 import trio
 
 from engine.domain.containers import rules
+from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import delete_task
-from engine.domain.containers.logging import open_log
+from engine.domain.containers.output import open_streams
 from engine.domain.containers.outside import Outside, event, intent
 from engine.domain.containers.prepare import prepare
 from engine.domain.containers.reconcile import undo_start
-from engine.domain.containers.records import NetworkState, Status, to_document
+from engine.domain.containers.records import Container, NetworkState, Status, to_document
 from engine.domain.events.facade import Batch
-from engine.domain.streams.session import CopierService
+from engine.domain.networks.facade import Sandbox
 from engine.errors import SystemFailure
-from supervisors import ChildSpec, Refusal, Restart
+from engine.models.networks import EndpointSettings
+from supervisors import Refusal
 
 
 async def start(cell: Cell, outside: Outside) -> None:
     """Row 56. Needs the slot. A start that fails leaves no trace but its reason and exit code in the record."""
-    rules.check_start(cell.record)
     if cell.starting:  # an earlier start could neither be finished nor undone
         await undo_start(cell, outside, "the start was interrupted")
     await delete_task(cell, outside)
@@ -35,7 +36,7 @@ async def start(cell: Cell, outside: Outside) -> None:
     cell.starting = True
     try:
         await _run(cell, outside, generation)
-    except (Refusal, OSError) as error:
+    except (Refusal, OSError, trio.TooSlowError) as error:
         answer: Refusal
         answer, code = rules.start_failure(str(error), (cell.record.argv or [""])[0])
         if isinstance(error, Refusal) and code == 128:
@@ -62,8 +63,11 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     )
     await tasks.start(cell.id)
     await cell.streams.connect_stdin()
+    sandbox = prepared.place.sandbox
     record = msgspec.structs.replace(
-        cell.record, network=NetworkState(prepared.place.sandbox, ports)
+        cell.record,
+        network=NetworkState(sandbox, ports),
+        endpoints=known_endpoints(cell.record, sandbox),
     ).with_state(
         status=Status.RUNNING,
         pid=pid,
@@ -76,28 +80,19 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
         manually_stopped=False,
     )
     cell.told = record
-    told = event(record, "start", once=f"start {generation}")
-    batch = Batch().put(to_document(record)).close("start", cell.id).event(told)
-    await outside.journal.commit(batch)
+    batch = Batch().put(to_document(record)).close("start", cell.id)
+    batch.announce(network_events("connect", record, sandbox, outside))
+    await outside.journal.commit(batch.event(event(record, "start", once=f"start {generation}")))
     cell.record = record
     cell.starting, cell.told = False, None
 
 
-async def open_streams(
-    cell: Cell, outside: Outside, generation: int, *, adopt: bool = False
-) -> None:
-    """FIFOs and log of a run, and the service that copies between them, in the container's supervisor."""
-    record, streams = cell.record, cell.streams
-    log, assemblers = await trio.to_thread.run_sync(open_log, record, outside.directory(record.id))
-    config = record.config
-    streams.open(
-        stdin=config.open_stdin, tty=config.tty, log=log, assemblers=assemblers, adopt=adopt
-    )
-    assert cell.supervisor is not None
-    await cell.supervisor.add(
-        ChildSpec(
-            name=f"output-{generation}",
-            factory=lambda: CopierService(streams),
-            restart=Restart.TRANSIENT,
+def known_endpoints(record: Container, sandbox: Sandbox) -> dict[str, EndpointSettings]:
+    """What was asked of the networks, with their IDs, which inspect shows also after the run."""
+    asked = record.endpoints
+    return asked | {
+        each.network_name: msgspec.structs.replace(
+            asked.get(each.network_name) or EndpointSettings(), network_id=each.network_id
         )
-    )
+        for each in sandbox.endpoints
+    }

@@ -8,30 +8,44 @@ import trio
 
 from engine.domain.containers import rules
 from engine.domain.containers.cell import Cell
+from engine.domain.containers.exit import settle
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import Status, to_document
 from engine.domain.events.facade import Batch
-from engine.errors import Conflict, NotFound, NotModified, SystemFailure, Unavailable
+from engine.errors import (
+    Conflict,
+    InvalidParameter,
+    NotFound,
+    NotModified,
+    SystemFailure,
+    Unavailable,
+)
 
 KILL_PATIENCE = 12.0
 """Seconds from SIGKILL to giving up on the exit event: dockerd waits 10, kills by pid, waits 2."""
 SIGNAL_FAILED_PATIENCE = 2.0
+HIGHEST_SIGNAL = 64
 
 
-async def stop(cell: Cell, outside: Outside, *, timeout: int | None, signal: int | None) -> None:
+async def stop(
+    cell: Cell, outside: Outside, *, timeout: int | None, signal: int | None, asked: bool = True
+) -> None:
     """Row 57: the signal, `timeout` seconds (below 0: for ever), then SIGKILL. NotModified when not running."""
     if not cell.running:
         raise NotModified("container is already stopped")
+    if await cancel_restart(cell, outside):
+        await outside.emit(cell.record, "stop")
+        return
     exits = cell.exits
     patience = float(rules.stop_timeout(cell.record) if timeout is None else timeout)
     try:
-        await send(cell, outside, signal or rules.stop_signal(cell.record), stopping=True)
+        await send(cell, outside, signal or rules.stop_signal(cell.record), stopping=asked)
     except (Unavailable, SystemFailure):
         patience = min(patience, SIGNAL_FAILED_PATIENCE)
     with trio.move_on_after(patience if patience >= 0 else float("inf")):
         await _exit_after(cell, exits)
     if cell.exits == exits and cell.running:
-        await _kill_and_wait(cell, outside, exits)
+        await _kill_and_wait(cell, outside, exits, asked=asked)
     await outside.emit(cell.record, "stop")
 
 
@@ -39,14 +53,32 @@ async def kill(cell: Cell, outside: Outside, signal: int) -> None:
     """Row 58: SIGKILL waits for the exit, any other signal returns at once."""
     if not cell.running:
         raise Conflict(f"Container {cell.id} is not running")
+    if signal > HIGHEST_SIGNAL:
+        raise InvalidParameter(f"The linux daemon does not support signal {signal}")
+    if await cancel_restart(cell, outside):
+        return
     if signal == signals.SIGKILL:
         await _kill_and_wait(cell, outside, cell.exits)
     else:
         await send(cell, outside, signal, stopping=signal == rules.stop_signal(cell.record))
 
 
-async def _kill_and_wait(cell: Cell, outside: Outside, exits: int) -> None:
-    await send(cell, outside, signals.SIGKILL, stopping=True)
+async def cancel_restart(cell: Cell, outside: Outside) -> bool:
+    """A container between two runs is stopped by not starting it again; False when it is not there."""
+    async with cell.slot:
+        if cell.record.state.status is not Status.RESTARTING:
+            return False
+        outside.restarts.cancel(cell.id)
+        record = cell.record.with_state(status=Status.EXITED, manually_stopped=True)
+        await outside.journal.commit(Batch().put(to_document(record)))
+        cell.record = record
+        await settle(cell, outside)
+    cell.ended(cell.last_exit)
+    return True
+
+
+async def _kill_and_wait(cell: Cell, outside: Outside, exits: int, *, asked: bool = True) -> None:
+    await send(cell, outside, signals.SIGKILL, stopping=asked)
     with trio.move_on_after(KILL_PATIENCE):
         await _exit_after(cell, exits)
     if cell.exits == exits and cell.running:
@@ -64,9 +96,9 @@ async def send(cell: Cell, outside: Outside, signal: int, *, stopping: bool) -> 
     """Signal the init process; `stopping` remembers that somebody wanted the end (restart policies ask)."""
     async with cell.slot:
         record = cell.record
-        if not cell.running:
+        if not record.state.alive:
             return
-        if stopping and not record.state.manually_stopped:
+        if stopping and not record.state.manually_stopped and not outside.shutting_down:
             record = record.with_state(manually_stopped=True)
             batch = Batch(durable=False).put(to_document(record))
         else:
@@ -75,8 +107,6 @@ async def send(cell: Cell, outside: Outside, signal: int, *, stopping: bool) -> 
             batch.event(event(record, "kill", {"signal": str(int(signal))}))
         )
         cell.record = record
-        if record.state.status is Status.RESTARTING:
-            return
         try:
             await outside.runtime.tasks.kill(cell.id, int(signal))
         except NotFound:

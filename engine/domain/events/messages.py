@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -64,6 +65,10 @@ class Batch(msgspec.Struct):
 
     def event(self, event: NewEvent) -> Batch:
         self.events.append(event)
+        return self
+
+    def announce(self, events: Iterable[NewEvent]) -> Batch:
+        self.events.extend(events)
         return self
 
     def open(self, intent: Intent) -> Batch:

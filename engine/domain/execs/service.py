@@ -57,7 +57,7 @@ class ExecsService(Worker):
         rules.check_exec(cell.record)
         try:
             await self._run(exec, cell)
-        except (Refusal, OSError) as error:
+        except (Refusal, OSError, trio.TooSlowError) as error:
             answer: Refusal
             answer, code = rules.start_failure(str(error), (exec.config.cmd or [""])[0])
             if isinstance(error, Refusal) and code == 128:

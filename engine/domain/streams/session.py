@@ -83,6 +83,11 @@ class ProcessStreams:
     def _journal(self, name: str) -> Journal:
         return Journal(str(self.directory / f"{name}.journal"))
 
+    @property
+    def opened(self) -> bool:
+        """Between `open` and `end`: there is a run whose output is copied."""
+        return self._copier is not None
+
     async def connect_stdin(self) -> None:
         """Open our end of stdin once the shim has its own."""
         if self.paths.stdin:

@@ -1,0 +1,31 @@
+"""The events of a container's surroundings: what its start connects, its end disconnects (section I)."""
+
+from __future__ import annotations
+
+from engine.domain.containers.outside import Outside
+from engine.domain.containers.records import Container
+from engine.domain.events.facade import NewEvent
+from engine.domain.networks.facade import Sandbox
+
+
+def network_events(
+    action: str, container: Container, sandbox: Sandbox | None, outside: Outside
+) -> list[NewEvent]:
+    """`connect` or `disconnect`, one for each network; none for who joined another container's.
+
+    Told again after a crash, they are heard once.
+    """
+    return [
+        NewEvent(
+            "network",
+            action,
+            endpoint.network_id,
+            {
+                "container": container.id,
+                "name": endpoint.network_name,
+                "type": outside.sandboxes.driver(endpoint),
+            },
+            key=f"{endpoint.endpoint_id} {action}".encode(),
+        )
+        for endpoint in (sandbox.endpoints if sandbox else ())
+    ]
