@@ -173,12 +173,23 @@ class Exec(Operation):
         answer = self.request("POST", f"/exec/{self.exec_id}/start", {})
         if not answer.fine:
             return answer
-        self.wait_for(self.ended, "the exec's exit code")
+        self.code: int | None = None
+        if answer.text or not self.unclaimed():
+            self.wait_for(self.ended, "the exec's exit code")
+        if self.code is None:
+            return Answer(0, f"{DROPPED} the exec was not started")
         if self.code != 4:
             return Answer(503, answer.text)
-        if stdout_of(answer.text.encode()) == b"hello\n":
-            return Answer(200)
+        output = stdout_of(answer.text.encode())
+        if output.startswith(b"hello\n"):
+            refusal = output.removeprefix(b"hello\n").decode()
+            return Answer(503, refusal) if refusal else Answer(200)
         return Answer(0, f"{DROPPED} {answer.text}")
+
+    def unclaimed(self) -> bool:
+        """Whether it could still be started: detached, so that nothing needs to be read."""
+        answer = self.request("POST", f"/exec/{self.exec_id}/start", {"Detach": True})
+        return answer.fine
 
     def ended(self) -> bool:
         answer = self.request("GET", f"/exec/{self.exec_id}/json")

@@ -76,8 +76,7 @@ class Execs:
             await self._nursery.supervise(cell)
             await self._store.mailbox.ask(StartExec(exec.id))
         finally:
-            # A start that the service never took up may be tried again.
-            exec.started = exec.begun
+            exec.started = exec.begun  # what the service never took up may be claimed again
 
     async def resize(self, reference: str, height: int, width: int) -> None:
         exec = self._store.resolve(reference)

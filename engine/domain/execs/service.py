@@ -62,7 +62,9 @@ class ExecsService(Worker):
             answer, code = rules.start_failure(str(error), (exec.config.cmd or [""])[0])
             if isinstance(error, Refusal) and code == 128:
                 answer = error
-            await self._failed(exec, cell, 126 if code == 128 else code)
+            async with exec.lock:
+                if exec.exit_code is None:  # it may have run all the same, and ended
+                    await self._failed(exec, cell, 126 if code == 128 else code)
             raise answer from error
 
     async def _run(self, exec: Exec, cell: Cell) -> None:

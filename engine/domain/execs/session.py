@@ -37,6 +37,8 @@ class ExecSession:
         self._stdin = exec.streams.stdin if config.attach_stdin and not detach else None
 
     def close(self) -> None:
+        """Part from the streams; a start that the service never took up may be claimed again."""
+        self._exec.started = self._exec.begun
         if self._output is not None:
             self._output.close()
 
