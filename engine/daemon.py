@@ -55,6 +55,7 @@ from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
 from engine.domain.networks.facade import Networks, NetworkSettings
 from engine.domain.system.facade import Identity, System
+from engine.domain.system.pulse import Pulse, PulseService
 from engine.domain.volumes.facade import Volumes
 from engine.errors import EngineError
 from engine.version import BUILD_TIME, COMMIT, VERSION
@@ -135,6 +136,7 @@ class Engine:
         )
 
     def _furnish(self) -> None:
+        self.pulse = Pulse()
         self.images = Images(
             self.containerd,
             StreamedArchives(),
@@ -255,7 +257,7 @@ class Engine:
             listeners=lambda: self.events.listeners,
             containerd=self._containerd_version,
             runc=RuncVersion("runc"),
-            tree=lambda: self.root.status().to_dict(),
+            tree=lambda: {**self.root.status().to_dict(), "loop_lag": self.pulse.report()},
         )
 
     def _image_count(self) -> int:
@@ -274,6 +276,7 @@ class Engine:
 
     def _children(self) -> Sequence[ChildSpec]:
         return (
+            ChildSpec(name="pulse", factory=lambda: PulseService(self.pulse)),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
             ChildSpec(
