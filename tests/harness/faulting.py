@@ -22,12 +22,16 @@ class Hit:
 
 
 class FaultyDaemon(Daemon):
-    """Restarts are not limited in it (see tests.harness.faulty)."""
+    """Restarts are not limited in it, unless it is `limited` as the product is (see tests.harness.faulty)."""
 
     module = "tests.harness.faulty"
 
+    def __init__(self, *arguments: str, limited: bool = False) -> None:
+        super().__init__(*arguments)
+        self._limits = "1" if limited else ""
+
     def start(self, *extra: str, environment: dict[str, str] | None = None) -> None:
-        control = {"TRIMARAN_FAULTS": self._control}
+        control = {"TRIMARAN_FAULTS": self._control, "TRIMARAN_LIMITS": self._limits}
         super().start(*extra, environment={**control, **(environment or {})})
 
     @property

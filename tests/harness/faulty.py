@@ -3,7 +3,7 @@
 Run as `python -m tests.harness.faulty` with the daemon's arguments. `TRIMARAN_FAULTS` names the unix
 socket over which a test asks for faults and measurements, one JSON line each way. The product knows
 nothing of it: tasks are told apart by the names that the supervisors give them. Restarts are not
-counted here, since hundreds of faults within minutes are the purpose.
+limited here, since hundreds of faults within minutes are the purpose, unless TRIMARAN_LIMITS is set.
 """
 
 from __future__ import annotations
@@ -151,7 +151,8 @@ class Control:
 
 def main() -> int:
     faults, holds = Faults(), Holds()
-    Intensity.allows = lambda self, now: True  # type: ignore[method-assign]
+    if not os.environ.get("TRIMARAN_LIMITS"):
+        Intensity.allows = lambda self, now: True  # type: ignore[method-assign]
     Control(os.environ["TRIMARAN_FAULTS"], faults, holds)
     product = entry.run
 

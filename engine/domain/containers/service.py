@@ -58,6 +58,7 @@ class Nursery:
             name="operator",
             factory=lambda: Operator(cell, self._room.outside),
             mailboxes=(cell.mailbox,),
+            quarantine=True,  # alone: the container's output must flow on
         )
 
     async def again(self, container_id: str) -> None:

@@ -81,6 +81,7 @@ class ExecsService(Worker):
                     name=exec.child_name,
                     factory=lambda: CopierService(streams),
                     restart=Restart.TRANSIENT,
+                    quarantine=True,
                 )
             )
             paths = streams.paths

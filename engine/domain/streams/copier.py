@@ -95,6 +95,11 @@ class Output:
         if length is not None:
             self.pending = Pending(bytes(buffer[:length]), time.time_ns(), eof=not length)
 
+    def discard(self) -> None:
+        """Reads the next chunk for nobody."""
+        length = self.reader.read_into(memoryview(bytearray(CHUNK)))
+        self.ended = length == 0
+
     def records(self) -> bytes:
         """The log records that the pending chunk completes."""
         pending = self.pending
@@ -156,6 +161,18 @@ class OutputCopier:
             for output in self.outputs:
                 nursery.start_soon(self._pump, output, name=f"copy {output.name}")
         self.fanout.close()
+
+    async def drain(self) -> None:
+        """Copying has failed too often: what comes from now on is lost, but the container does not block."""
+        async with trio.open_nursery() as nursery:
+            for output in self.outputs:
+                nursery.start_soon(self._discard, output)
+        self.fanout.close()
+
+    async def _discard(self, output: Output) -> None:
+        while not output.ended:
+            await output.reader.wait()
+            output.discard()
 
     def finish(self) -> None:
         """The container's processes are gone: take what is in the FIFOs, then end. Needed where

@@ -5,6 +5,7 @@ Made before the process, so that clients can attach before it starts, and outliv
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -24,6 +25,11 @@ from supervisors import Worker
 
 CONNECT_LIMIT = 5.0
 LAST_BYTES = 0.5
+MOST_CRASHES = 3
+CRASH_PERIOD = 300.0
+"""As many as a supervisor forgives its children: one more would leave the output to nobody."""
+
+log = logging.getLogger(__name__)
 
 
 class StreamPaths(msgspec.Struct, frozen=True):
@@ -46,6 +52,7 @@ class ProcessStreams:
         self.fanout = Fanout()
         self.stdin = ContainerStdin(close_stdin)
         self.copied = trio.Event()
+        self._crashes: list[float] = []
 
     def open(
         self,
@@ -99,8 +106,21 @@ class ProcessStreams:
     async def copy(self) -> None:
         """The copier's work, from wherever the last task left it."""
         if self._copier is not None:
-            await self._copier.run()
+            await self._copy(self._copier)
         self.copied.set()
+
+    async def _copy(self, copier: OutputCopier) -> None:
+        since = trio.current_time() - CRASH_PERIOD
+        self._crashes = [at for at in self._crashes if at > since]
+        if len(self._crashes) >= MOST_CRASHES:
+            log.error("the output in %s is discarded: copying it failed too often", self.directory)
+            await copier.drain()
+            return
+        try:
+            await copier.run()
+        except Exception:
+            self._crashes.append(trio.current_time())
+            raise
 
     async def finish(self, patience: float) -> None:
         """Wait for the output's end, `patience` seconds at most, then take what is there; close the log."""
