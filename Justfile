@@ -1,4 +1,4 @@
-# Trimaran: `just up` runs it, `just test` proves it. Each recipe sets up what is missing first.
+# Trimaran: `just demo` shows it, `just test` proves it, `just up` runs it. Each recipe sets up what is missing first.
 
 set positional-arguments
 
@@ -11,6 +11,10 @@ default:
 # Set up what is missing: OS packages (as root, by apt), .venv from the lock file, compiled files.
 setup:
     @sh scripts/setup.sh
+
+# Show the engine at its main job, each step checked: about ten seconds, nothing is left behind.
+demo: setup
+    {{python}} -m demo
 
 # Run the daemon in the foreground.
 up *args: setup

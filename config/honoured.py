@@ -20,8 +20,9 @@ _HONOURED = frozenset({
     "ip-masq", "iptables", "containerd-namespace", "containerd-plugin-namespace",
     "data-root", "debug", "default-runtime", "default-shm-size", "dns",
     "dns-opts", "dns-search", "exec-root", "group", "hosts", "init", "init-path", "labels",
-    "live-restore", "log-driver", "log-level", "log-opts",
-    "mtu", "no-new-privileges", "pidfile",
+    "insecure-registries", "live-restore", "log-driver", "log-level", "log-opts",
+    "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts",
+    "mtu", "no-new-privileges", "pidfile", "proxies", "registry-mirrors",
     "runtimes", "seccomp-profile", "shutdown-timeout", "tls", "tlscacert", "tlscert", "tlskey",
     "tlsverify",
 })  # fmt: skip

@@ -85,7 +85,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _same("api-cors-header", STRING, "Ignored, as in dockerd 28", hidden=True),
     ),
     "Runtimes": (
-        _same("containerd", STRING, "containerd grpc address"),
+        _same("containerd", STRING, "containerd grpc address; \"embedded\" starts one of the daemon's own"),
         _same("containerd-namespace", STRING, "containerd namespace to use"),
         Option("containerd-plugins-namespace", "containerd-plugin-namespace", STRING,
                "containerd namespace to use for plugins"),

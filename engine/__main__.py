@@ -77,7 +77,7 @@ def serve(loaded: Loaded) -> int:
 
 def set_up_logging(level: str) -> None:
     names = {"warn": "WARNING", "fatal": "CRITICAL", "trace": "DEBUG"}
-    for noisy in ("hpack", "asyncio", "urllib3"):
+    for noisy in ("hpack", "asyncio", "urllib3", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.basicConfig(
         level=names.get(level, level.upper()),

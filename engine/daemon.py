@@ -21,18 +21,22 @@ from engine.adapters.archive.streams import StreamedArchives
 from engine.adapters.containerd.channel import Channel
 from engine.adapters.containerd.client import Containerd
 from engine.adapters.containerd.process import EmbeddedContainerd
+from engine.adapters.host import cgroups
 from engine.adapters.host.facts import read_facts, sys_info
 from engine.adapters.host.identity import Choices, DataRoot
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
+from engine.adapters.registry.registries import RemoteRegistries
 from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
 from engine.adapters.store.service import StoreService
+from engine.adapters.store.volumes import VolumeStore
+from engine.adapters.volumes.disk import HostDisk
 from engine.api.app import create_app
-from engine.api.listeners import Listener, Tls, parse_address
-from engine.api.routes import Rooms, register
+from engine.api.listeners import Listener, Tls, UnixListener, parse_address
+from engine.api.routes import Rooms, register, status
 from engine.api.server import Server
 from engine.api.versions import MINIMUM, NEWEST, text_of
 from engine.domain.containers.facade import Containers
@@ -44,6 +48,7 @@ from engine.domain.containers.sandbox import Sandboxes
 from engine.domain.containers.service import ContainersService, Nursery
 from engine.domain.containers.settings import RoomSettings
 from engine.domain.containers.shutdown import stop_all
+from engine.domain.containers.volumes import ContainerVolumes
 from engine.domain.containers.watcher import ShimWatcher
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Events, Journal
@@ -58,12 +63,15 @@ from engine.domain.system.facade import Identity, System
 from engine.domain.system.pulse import Pulse, PulseService
 from engine.domain.volumes.facade import Volumes
 from engine.errors import EngineError
+from engine.registries import registry_config, registry_settings, shown_proxies, transfer_limits
 from engine.version import BUILD_TIME, COMMIT, VERSION
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
 log = logging.getLogger(__name__)
 
+CLIENTS_SOCKET = "/var/run/docker.sock"
 HOST_CONTAINERD = "/run/containerd/containerd.sock"
+EMBEDDED = "embedded"  # --containerd: one of our own, also where the host has one
 SNAPSHOTTERS = {"": "overlayfs", "overlay2": "overlayfs"}
 CONTAINERD_GRACE = 25.0
 
@@ -89,7 +97,9 @@ class Engine:
     def _wanted_choices(self) -> Choices:
         settings = self.settings
         address = settings.containerd
-        if not address and self.data.choices is None and os.path.exists(HOST_CONTAINERD):
+        if address == EMBEDDED:
+            address = ""
+        elif not address and self.data.choices is None and os.path.exists(HOST_CONTAINERD):
             address = HOST_CONTAINERD
         elif not address and self.data.choices is not None:
             address = self.data.choices.containerd
@@ -143,6 +153,8 @@ class Engine:
             engine_id=self.engine_id,
             emit=self.journal.emit,
             snapshotter=self.choices.snapshotter,
+            registries=RemoteRegistries(registry_settings(self.settings, os.environ)),
+            limits=transfer_limits(self.settings),
         )
         self.networks = Networks(
             self._network_settings(),
@@ -150,13 +162,17 @@ class Engine:
             firewall=NftFirewall(self.engine_id),
             store=NetworkStore(self.database, self.journal),
         )
+        self.volumes = Volumes(
+            disk=HostDisk(self.data.path / "volumes", self.exec_root / "mnt"),
+            store=VolumeStore(self.database, self.journal),
+        )
         self.outside = Outside(
             runtime=self.containerd,
             rootfs=HostRootFS(self.exec_root / "mnt"),
             journal=self.journal,
             images=self.images,
             sandboxes=Sandboxes(self.networks),
-            volumes=Volumes(self.data.path / "volumes"),
+            volumes=ContainerVolumes(self.volumes, self.exec_root / "mnt" / "volumes"),
             settings=self._room_settings(),
         )
         self.room = Room(self.outside)
@@ -184,6 +200,10 @@ class Engine:
             default_ip=settings.ip,
         )
 
+    @property
+    def _own_cgroup(self) -> str:
+        return f"/trimaran-{self.engine_id}"
+
     def _runtimes(self) -> dict[str, str]:
         """Runtime names and the programs they stand for; "" is containerd's own runc."""
         added = {name: runtime.path for name, runtime in self.settings.runtimes.items()}
@@ -207,7 +227,7 @@ class Engine:
             data_root=self.data.path,
             exec_root=self.exec_root,
             snapshotter=self.choices.snapshotter,
-            cgroup_parent=settings.cgroup_parent or f"/trimaran-{self.engine_id}",
+            cgroup_parent=settings.cgroup_parent or self._own_cgroup,
             default_runtime=settings.default_runtime,
             runtimes=runtimes,
             log_driver=settings.log_driver,
@@ -229,6 +249,7 @@ class Engine:
 
     def _system(self) -> System:
         settings = self.settings
+        proxies = shown_proxies(settings, os.environ)
         return System(
             Identity(
                 engine_id=self.engine_id,
@@ -250,6 +271,10 @@ class Engine:
                 containerd_address=self.address,
                 namespace=self.choices.namespace,
                 plugin_namespace=self.choices.plugin_namespace,
+                registry_config=registry_config(settings),
+                http_proxy=proxies.http,
+                https_proxy=proxies.https,
+                no_proxy=proxies.none,
             ),
             self.facts,
             census=self.containers,
@@ -257,7 +282,7 @@ class Engine:
             listeners=lambda: self.events.listeners,
             containerd=self._containerd_version,
             runc=RuncVersion("runc"),
-            tree=lambda: {**self.root.status().to_dict(), "loop_lag": self.pulse.report()},
+            tree=self._tree,
         )
 
     def _image_count(self) -> int:
@@ -276,6 +301,7 @@ class Engine:
 
     def _children(self) -> Sequence[ChildSpec]:
         return (
+            ChildSpec(name="status", factory=self._status),
             ChildSpec(name="pulse", factory=lambda: PulseService(self.pulse)),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
@@ -296,6 +322,12 @@ class Engine:
                 mailboxes=(self.networks.mailbox,),
             ),
             ChildSpec(
+                name="volumes",
+                factory=self.volumes.service,
+                depends_on=("store",),
+                mailboxes=(self.volumes.mailbox,),
+            ),
+            ChildSpec(
                 name="images",
                 factory=self.images.service,
                 depends_on=("store", "runtime"),
@@ -304,7 +336,7 @@ class Engine:
             ChildSpec(
                 name="containers",
                 factory=lambda: self.containers_supervisor,
-                depends_on=("store", "events", "runtime", "network", "images"),
+                depends_on=("store", "events", "runtime", "network", "volumes", "images"),
             ),
             ChildSpec(name="watcher", factory=self._watcher, depends_on=("containers",)),
             ChildSpec(
@@ -368,7 +400,16 @@ class Engine:
             channel.nudge()
 
     def _watcher(self) -> ShimWatcher:
-        return ShimWatcher(self.watched, self.room, self.execs)
+        return ShimWatcher(self.watched, self.room, self.execs, reconnected=self.images.refresh)
+
+    def _tree(self) -> dict[str, object]:
+        return {**self.root.status().to_dict(), "loop_lag": self.pulse.report()}
+
+    def _status(self) -> Server:
+        """Depends on nothing: it answers while everything else is down or comes up."""
+        app = create_app(lambda app: status.register(app, self._tree), version=VERSION)
+        address = f"unix://{self.exec_root / 'status.sock'}"
+        return Server(app, [parse_address(address, group=self.settings.group)], greet=False)
 
     def _api(self) -> Server:
         rooms = Rooms(
@@ -377,6 +418,7 @@ class Engine:
             images=self.images,
             events=self.events,
             networks=self.networks,
+            volumes=self.volumes,
             system=self.system,
         )
         app = create_app(lambda app: register(app, rooms), version=VERSION)
@@ -384,8 +426,12 @@ class Engine:
 
     def _listeners(self) -> list[Listener]:
         settings = self.settings
-        hosts = api_hosts(settings, os.environ, os.getpid())
-        return [parse_address(str(host), group=settings.group, tls=self._tls()) for host in hosts]
+        hosts = [str(host) for host in api_hosts(settings, os.environ, os.getpid())]
+        listeners = [parse_address(host, group=settings.group, tls=self._tls()) for host in hosts]
+        if hosts == [f"unix://{settings.socket_path}"] and not settings.hosts:
+            # Where clients look that were told nothing.
+            listeners.append(UnixListener(Path(CLIENTS_SOCKET), settings.group, spare=True))
+        return listeners
 
     def _tls(self) -> Tls | None:
         """For every TCP listener, once TLS was asked for: a root API never falls back to plain text."""
@@ -414,6 +460,7 @@ class Engine:
         if self.embedded is not None:
             self.embedded.leave_running = self.leave_running
         await self.root.stop()
+        await trio.to_thread.run_sync(cgroups.remove_empty, self._own_cgroup)
 
     def close(self) -> None:
         self.database.close()

@@ -48,5 +48,5 @@ if [ ! -e "$stamp" ]; then
     rm -f .venv/.trimaran-*
     touch "$stamp"
 fi
-.venv/bin/python -m compileall -q engine supervisors config
+.venv/bin/python -m compileall -q engine supervisors config demo
 .venv/bin/python -m compileall -q .venv/lib >/dev/null 2>&1 || true

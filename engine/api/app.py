@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import aclosing
 from typing import Any, cast
 
 import msgspec
@@ -82,7 +81,7 @@ class ApiConnection(TrioASGIHTTPConnection):
         link = _link(self.scope)
         if link is not None:
             link.streaming = True
-        async with aclosing(cast(Any, body.iter)) as chunks:
+        async with body.source as chunks:
             first = None
             if not body.headers_first:
                 try:

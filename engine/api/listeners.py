@@ -21,6 +21,7 @@ DEFAULT_GROUP = "docker"
 BACKLOG = 1024
 RESOLVE_SECONDS = 10.0
 _FIRST_FD = 3  # SD_LISTEN_FDS_START
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class ListenError(Exception):
@@ -54,11 +55,15 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class UnixListener:
-    """A unix socket. `group` is a name or number; None: docker when there is such a group."""
+    """A unix socket. `group` is a name or number; None: docker when there is such a group.
+
+    A `spare` one is served only where nobody else listens.
+    """
 
     path: Path
     group: str | None = None
     mode: int = 0o660
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,15 @@ class Bound:
             return f"unix://{self.path}"
         return f"{self.sock.getsockname()}"
 
+    @property
+    def docker_host(self) -> str:
+        """What a client on this machine puts into DOCKER_HOST."""
+        name = self.sock.getsockname()
+        if self.sock.family == socket.AF_UNIX:
+            return f"unix://{self.path or name}"
+        host = _LOOPBACK.get(name[0], name[0])
+        return f"tcp://[{host}]:{name[1]}" if ":" in host else f"tcp://{host}:{name[1]}"
+
 
 def parse_address(
     text: str, *, group: str | None = None, tls: Tls | None = None, default_path: Path | None = None
@@ -146,7 +160,9 @@ async def bind_all(listeners: Sequence[Listener]) -> list[Bound]:
     bound: list[Bound] = []
     try:
         for listener in listeners:
-            if isinstance(listener, UnixListener):
+            if isinstance(listener, UnixListener) and listener.spare:
+                bound += bind_spare(listener)
+            elif isinstance(listener, UnixListener):
                 bound.append(bind_unix(listener))
             elif isinstance(listener, TcpListener):
                 bound += await bind_tcp(listener)
@@ -159,6 +175,15 @@ async def bind_all(listeners: Sequence[Listener]) -> list[Bound]:
             each.close()
         raise
     return bound
+
+
+def bind_spare(listener: UnixListener) -> list[Bound]:
+    """Bind where nobody else is; the daemon does without, and says so."""
+    try:
+        return [bind_unix(listener)]
+    except ListenError as error:
+        log.info("%s; left alone", error)
+        return []
 
 
 def bind_unix(listener: UnixListener) -> Bound:

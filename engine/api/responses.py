@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
-from typing import Any
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Any, cast
 
 import msgspec
 from quart import Response
 from quart.wrappers.response import DataBody, IterableBody
 from quart_trio.wrappers import TrioResponse
 
+Source = AbstractAsyncContextManager[AsyncIterator[bytes]]
+
 _encoder = msgspec.json.Encoder()
 
 
 class StreamBody(IterableBody):
-    """A body that arrives piece by piece. With `headers_first` its start does not wait for it."""
+    """A body that arrives piece by piece. With `headers_first` its start does not wait for it.
 
-    def __init__(self, chunks: AsyncIterable[bytes], *, headers_first: bool) -> None:
-        self.iter: AsyncIterator[bytes] = aiter(chunks)
+    `source` is open while it is sent, so that work may run beside it.
+    """
+
+    def __init__(self, source: Source, *, headers_first: bool) -> None:
+        self.source = source
         self.headers_first = headers_first
 
 
@@ -51,7 +57,7 @@ def empty_response(status: int = 204, headers: Mapping[str, str] | None = None) 
 
 
 def stream_response(
-    chunks: AsyncIterable[bytes],
+    chunks: AsyncIterable[bytes] | Source,
     content_type: str = "application/json",
     status: int = 200,
     headers: Mapping[str, str] | None = None,
@@ -63,8 +69,13 @@ def stream_response(
     `headers_first` sends the head before the first chunk is there (events, wait). Without it,
     an error raised before the first chunk is still an ordinary answer (pull, build).
     """
-    body = StreamBody(chunks, headers_first=headers_first)
+    source = chunks if isinstance(chunks, AbstractAsyncContextManager) else _closing(chunks)
+    body = StreamBody(source, headers_first=headers_first)
     return _response(body, status, content_type, headers, length=None)
+
+
+def _closing(chunks: AsyncIterable[bytes]) -> Source:
+    return aclosing(cast(Any, aiter(chunks)))
 
 
 def _response(

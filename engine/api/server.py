@@ -24,11 +24,18 @@ class Server:
     """Serves an application on its listeners; all are bound before any is served."""
 
     def __init__(
-        self, app: QuartTrio, listeners: Sequence[Listener], *, grace: float = GRACE_SECONDS
+        self,
+        app: QuartTrio,
+        listeners: Sequence[Listener],
+        *,
+        grace: float = GRACE_SECONDS,
+        greet: bool = True,
     ) -> None:
+        """`greet`: say in the log where Docker clients are served."""
         self._app = app
         self._listeners = tuple(listeners)
         self._grace = grace
+        self._greet = greet
         self._config = WireConfig()
         self._context = WorkerContext(None)
         self._stopping = trio.Event()
@@ -62,8 +69,9 @@ class Server:
         async with trio.open_nursery() as handlers:
             async with trio.open_nursery() as accepting:
                 await accepting.start(self._accept, listeners, handlers)
-                for each in self.bound:
+                for each in self.bound if self._greet else ():
                     log.info("API listen on %s", each)
+                    log.info("to use it: export DOCKER_HOST=%s", each.docker_host)
                 task_status.started()
                 await self._stopping.wait()
                 accepting.cancel_scope.cancel()

@@ -29,7 +29,8 @@ def decode(body: bytes, kind: type[T]) -> T:
     try:
         return read(body, kind)
     except msgspec.MsgspecError as error:
-        raise InvalidParameter(f"invalid JSON: {error}") from error
+        text = "unexpected EOF" if "truncated" in str(error) else str(error)  # Go's word for it
+        raise InvalidParameter(f"invalid JSON: {text}") from error
 
 
 def read(data: bytes, kind: type[T]) -> T:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import time
 
 import pytest
 
@@ -51,6 +53,12 @@ def test_status_shows_every_service_running(daemon: Daemon) -> None:
     assert {"store", "events", "runtime", "network", "images", "containers", "api"} <= {
         child["name"] for child in tree["children"] if child["state"] == "running"
     }
+
+
+def test_events_since_0_begin_with_the_first(daemon: Daemon) -> None:
+    path = f"/events?since=0&until={time.time():.9f}"
+    first = json.loads(daemon.request("GET", path)[1].splitlines()[0])
+    assert (first["Type"], first["Action"]) == ("image", "tag")
 
 
 def test_exec_speaks_in_a_running_container_that_rm_force_ends(daemon: Daemon) -> None:

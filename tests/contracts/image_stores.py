@@ -68,6 +68,40 @@ async def writer_knows_content_that_is_there(stores: Any) -> None:
         assert not writer.exists
 
 
+async def upload_begun_without_a_lease_is_resumed_after_the_lease_is_gone(stores: Any) -> None:
+    digest = digest_of(LAYER)
+    with pytest.raises(NotFound):
+        await stores.content.status("d")
+    await stores.leases.create("one", {})
+    async with stores.content.writer("d", expected=digest):
+        pass
+    async with stores.content.writer("d", expected=digest, lease="one") as writer:
+        assert writer.offset == 0
+        await writer.write(LAYER[:100])
+        assert writer.offset == 100
+    await stores.leases.delete("one", sync=True)
+    await stores.content.status("d")
+    await stores.leases.create("two", {})
+    async with stores.content.writer("d", expected=digest, lease="two") as writer:
+        assert writer.offset == 100
+        await writer.write(LAYER[100:])
+        await writer.commit(len(LAYER), digest, {"own": "1"})
+    assert await stores.content.read_all(digest, len(LAYER)) == LAYER
+    await stores.leases.delete("two", sync=True)
+    with pytest.raises(NotFound):
+        await stores.content.info(digest)
+
+
+async def upload_of_another_digest_is_a_conflict_until_it_is_aborted(stores: Any) -> None:
+    for expected in (0, 0):
+        async with stores.content.writer("d", expected=ABSENT) as writer:
+            assert writer.offset == expected
+            await writer.write(LAYER)
+            with pytest.raises(Conflict):
+                await writer.commit(len(LAYER), ABSENT, {})
+        await stores.content.abort("d")
+
+
 async def image_records_are_made_once_and_found_by_label(stores: Any) -> None:
     target = Descriptor(TAR, await put(stores, LAYER), len(LAYER))
     await stores.images.create("a:1", target, {"io.trimaran.engine": "e", "x": "1"})
@@ -167,6 +201,8 @@ CHECKS = [
     absent_content_is_not_found,
     content_of_another_digest_is_refused,
     writer_knows_content_that_is_there,
+    upload_begun_without_a_lease_is_resumed_after_the_lease_is_gone,
+    upload_of_another_digest_is_a_conflict_until_it_is_aborted,
     image_records_are_made_once_and_found_by_label,
     layer_is_applied_and_committed_once,
     lease_holds_what_nothing_else_does,

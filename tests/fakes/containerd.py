@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.domain.images.ports import Descriptor, Resource
-from engine.errors import Conflict, InvalidParameter, NotFound
+from engine.errors import Conflict, InvalidParameter, NotFound, SystemFailure
 
 _FILTER = re.compile(r'labels\."([^"]+)"=="?([^",]*)"?')
 
@@ -100,7 +100,11 @@ class FakeWriter:
         if self.exists:
             content.leases.hold(lease, "content", expected)
         else:
-            content.ingests[ref] = bytearray()
+            content.ingests.setdefault(ref, bytearray())
+
+    @property
+    def offset(self) -> int:
+        return len(self._content.ingests.get(self._ref, b""))
 
     async def write(self, data: bytes) -> None:
         if not self.exists:
@@ -109,10 +113,11 @@ class FakeWriter:
     async def commit(self, size: int = 0, digest: str = "", labels: Any = None) -> str:
         if self.exists:
             return digest or self._expected
-        data = bytes(self._content.ingests.pop(self._ref))
+        data = bytes(self._content.ingests[self._ref])
         found = digest_of(data)
         if (digest or self._expected or found) != found or (size and size != len(data)):
             raise Conflict(f"unexpected commit digest {found}")
+        del self._content.ingests[self._ref]
         own = {**self.labels, **(labels or {})}
         self.exists = found in self._content.blobs
         self._content.blobs.setdefault(found, Blob(found, data, own))
@@ -159,6 +164,11 @@ class FakeContent:
         writer = FakeWriter(self, ref, expected, lease)
         writer.labels = dict(labels or {})
         yield writer
+
+    async def status(self, ref: str) -> int:
+        if ref not in self.ingests:
+            raise NotFound(f"ingest {ref}: not found")
+        return len(self.ingests[ref])
 
     async def abort(self, ref: str) -> None:
         if self.ingests.pop(ref, None) is None:
@@ -252,7 +262,10 @@ class FakeDiff:
     async def apply(self, descriptor: Any, mounts: Any, *, lease: str | None = None) -> Descriptor:
         data = self._content.blob(descriptor.digest).data
         if descriptor.media_type.endswith("gzip"):
-            data = gzip.decompress(data)
+            try:
+                data = gzip.decompress(data)
+            except EOFError:
+                raise SystemFailure("unexpected EOF") from None
         self._snapshots.snapshots[mounts[0].source].size += len(data)
         self.applied.append(descriptor.digest)
         return Descriptor("application/vnd.oci.image.layer.v1.tar", digest_of(data), len(data))

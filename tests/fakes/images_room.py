@@ -13,6 +13,7 @@ from engine.adapters.archive import StreamedArchives
 from engine.domain.images.facade import Images
 from engine.domain.images.removal import ImageUser
 from tests.fakes.image_archives import chunks_of
+from tests.fakes.registry import FakeRegistry, registries
 
 
 @dataclass
@@ -42,16 +43,33 @@ class Room:
         items = await self.images.remove(name, users=self.users, force=force)
         return [each.untagged or each.deleted for each in items]
 
+    async def pull(self, name: str, tag: str = "", **options: Any) -> list[dict[str, Any]]:
+        async with self.images.pull(name, tag, **options) as messages:
+            return [each async for each in messages]
+
+    async def push(self, name: str, tag: str = "", **options: Any) -> list[dict[str, Any]]:
+        async with self.images.push(name, tag, **options) as messages:
+            return [each async for each in messages]
+
     def names(self) -> list[str]:
         return sorted(name for image in self.images.everything() for name in image.names)
 
 
 @asynccontextmanager
-async def images_room(stores: Any, *, engine_id: str = "test-engine") -> AsyncIterator[Room]:
+async def images_room(
+    stores: Any, *, engine_id: str = "test-engine", registry: FakeRegistry | None = None
+) -> AsyncIterator[Room]:
     async def emit(kind: str, action: str, id: str, attributes: dict[str, str]) -> None:
         await room.emit(kind, action, id, attributes)
 
-    room = Room(Images(stores, StreamedArchives(), engine_id=engine_id, emit=emit))
+    images = Images(
+        stores,
+        StreamedArchives(),
+        engine_id=engine_id,
+        emit=emit,
+        registries=registries(registry or FakeRegistry()),
+    )
+    room = Room(images)
     async with trio.open_nursery() as nursery:
         service = room.images.service()
         await nursery.start(lambda task_status: service.run(task_status=task_status))

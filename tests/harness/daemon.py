@@ -78,6 +78,7 @@ class Daemon:
             sys.executable,
             "-m",
             self.module,
+            "--containerd=embedded",
             f"--data-root={self.root}/data",
             f"--exec-root={self.root}/exec",
             f"--host={self.host}",

@@ -17,7 +17,9 @@ from tests.harness.faulting import FaultyDaemon, processes_in
 from tests.harness.listeners import Listener, stdout_of
 
 DEADLINE = 15.0
-PUBLISHED = {
+# A published port and an anonymous volume, so that their services have something to do.
+EQUIPPED: dict[str, Any] = {
+    "Volumes": {"/data": {}},
     "ExposedPorts": {"80/tcp": {}},
     "HostConfig": {"PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]}},
 }
@@ -77,8 +79,8 @@ class Operation(ABC):
         return Answer(status, text.decode(errors="replace"))
 
     def create(self, **host: Any) -> Answer:
-        body = {"Image": "busybox", "Cmd": ["sh", "-c", PATIENT], **PUBLISHED}
-        body["HostConfig"] = {**PUBLISHED["HostConfig"], **host}
+        body = {"Image": "busybox", "Cmd": ["sh", "-c", PATIENT], **EQUIPPED}
+        body["HostConfig"] = {**EQUIPPED["HostConfig"], **host}
         answer = self.request("POST", f"/containers/create?name={self.name}", body)
         if answer.fine:
             self.id = json.loads(answer.text)["Id"]
@@ -118,7 +120,7 @@ class Operation(ABC):
 
     def remove(self) -> None:
         if self.exists():
-            answer = self.request("DELETE", f"/containers/{self.name}?force=1")
+            answer = self.request("DELETE", f"/containers/{self.name}?force=1&v=1")
             assert answer.status in (204, 404), answer
         if self.id:
             assert processes_in(self.id) == []
@@ -278,7 +280,7 @@ class Remove(Operation):
     """`docker rm -f` of a running container."""
 
     def act(self) -> Answer:
-        return self.request("DELETE", f"/containers/{self.name}?force=1")
+        return self.request("DELETE", f"/containers/{self.name}?force=1&v=1")
 
     def again(self) -> None:
         if self.exists():

@@ -30,6 +30,7 @@ SERVICES = {
     "bulk": "root/runtime/channel-bulk",
     "event channel": "root/runtime/channel-events",
     "network": "root/network",
+    "volumes": "root/volumes",
     "images": "root/images",
     "containers": "root/containers/service",
     "execs": "root/containers/execs",
@@ -179,6 +180,7 @@ def check_leftovers(daemon: FaultyDaemon, bystander: str) -> None:
     assert snapshots == [bystander]
     for folder in ("data/containers", "exec/fifo"):
         assert [each.name for each in (daemon.root / folder).iterdir()] == [bystander], folder
+    assert daemon.json("GET", "/volumes")["Volumes"] in ([], None)
     rules = daemon.inside("nft", "list", "ruleset", capture_output=True).stdout
     assert "dport" not in rules or "127.0.0.1 ." not in rules, rules
     links = daemon.inside("ip", "-o", "link", capture_output=True).stdout.splitlines()

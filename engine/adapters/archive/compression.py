@@ -1,4 +1,4 @@
-"""Taking gzip, bzip2, xz or zstd off a stream, told by its first bytes, in worker threads."""
+"""Taking gzip, bzip2, xz or zstd off a stream, told by its first bytes, and putting gzip on; in threads."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ import zstandard
 
 from engine.errors import InvalidParameter
 
-__all__ = ["MAGIC", "decompressed", "sniff"]
+__all__ = ["MAGIC", "compressed", "decompressed", "sniff"]
 
 MAGIC = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\x00", "zstd": b"\x28\xb5\x2f\xfd"}
 _LONGEST = 6
 # What one call into a worker thread may produce: a bomb is then met by the reader's back-pressure.
 _PIECE = 1 << 20
+# dockerd's for layers.
+_LEVEL = 6
 
 
 def sniff(head: bytes) -> str:
@@ -47,6 +49,15 @@ async def decompressed(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, No
         left = await anext(chunks, None)
     if not inflater.complete:
         raise InvalidParameter("Error processing tar file(exit status 1): unexpected EOF")
+
+
+async def compressed(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """The stream in gzip, without a name or time in it: the same bytes each time."""
+    deflater = zlib.compressobj(_LEVEL, wbits=31)
+    async for chunk in chunks:
+        if piece := await trio.to_thread.run_sync(deflater.compress, chunk):
+            yield piece
+    yield await trio.to_thread.run_sync(deflater.flush)
 
 
 def _next(pieces: Iterator[bytes]) -> bytes:

@@ -6,6 +6,7 @@ from quart_trio import QuartTrio
 
 from engine.api.routes import (
     containers,
+    distribution,
     events,
     execs,
     images,
@@ -14,6 +15,7 @@ from engine.api.routes import (
     streams,
     system,
     unserved,
+    volumes,
 )
 from engine.api.routes.rooms import Rooms
 
@@ -22,6 +24,17 @@ __all__ = ["Rooms", "register"]
 
 def register(app: QuartTrio, rooms: Rooms) -> None:
     """Every operation of the Engine API is here: served, or refused in words."""
-    for module in (system, events, containers, streams, execs, images, networks, status):
+    for module in (
+        system,
+        events,
+        containers,
+        streams,
+        execs,
+        images,
+        distribution,
+        networks,
+        volumes,
+    ):
         module.register(app, rooms)
+    status.register(app, rooms.system.tree)
     unserved.register(app)

@@ -24,7 +24,8 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         if since.startswith("seq:"):
             since_seq = _sequence(since)
         else:
-            since_ns = moment(since, "since")
+            # Elsewhere 0 means no limit; here it means from the very first event on, as in dockerd.
+            since_ns = 0 if since == "0" else moment(since, "since")
         if since_ns is not None and until is not None and since_ns > until:
             raise InvalidParameter(
                 f"`since` time ({since}) cannot be after `until` time ({query_text('until')})"

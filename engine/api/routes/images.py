@@ -1,9 +1,9 @@
-"""Images: list, inspect, tag, delete, load, save, import; registries come with a clear refusal."""
+"""Images: list, inspect, tag, delete, load, save, import; pull, push and search."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any
 
 from quart import Response
@@ -11,14 +11,16 @@ from quart_trio import QuartTrio
 
 from engine.api.app import api_version
 from engine.api.bodies import body_stream
-from engine.api.queries import query_bool, query_filters, query_list, query_text
+from engine.api.queries import query_bool, query_filters, query_int, query_list, query_text
 from engine.api.responses import empty_response, encode, json_response, stream_response
+from engine.api.routes.distribution import registry_auth
 from engine.api.routes.rooms import Rooms
 from engine.api.versions import down
 from engine.domain.images.facade import ImageUser
-from engine.errors import EngineError, NotImplementedHere
+from engine.errors import NotImplementedHere
+from supervisors import Refusal
 
-NO_REGISTRY = "this engine does not pull from registries yet: load or import the image"
+Messages = AsyncIterator[Mapping[str, Any]]
 
 
 def register(app: QuartTrio, rooms: Rooms) -> None:
@@ -70,8 +72,14 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
 
     @app.post("/images/create")
     async def image_create() -> Response:
-        if not query_text("fromSrc"):
-            raise NotImplementedHere(NO_REGISTRY)
+        if query_text("fromImage"):
+            pulled = images.pull(
+                query_text("fromImage"),
+                query_text("tag"),
+                platform=query_text("platform"),
+                auth=registry_auth(),
+            )
+            return stream_response(lines_of(pulled), headers_first=False)
         if query_text("fromSrc") != "-":
             raise NotImplementedHere("importing from a URL is not supported yet: send the archive")
         messages = images.import_(
@@ -84,6 +92,21 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         )
         return stream_response(progress(messages), headers_first=False)
 
+    @app.post("/images/<path:name>/push")
+    async def image_push(name: str) -> Response:
+        pushed = images.push(name, query_text("tag"), auth=registry_auth())
+        return stream_response(lines_of(pushed), headers_first=False)
+
+    @app.get("/images/search")
+    async def image_search() -> Response:
+        found = await images.search(
+            query_text("term"),
+            limit=query_int("limit"),
+            filters=query_filters(),
+            auth=registry_auth(),
+        )
+        return json_response(found)
+
     @app.get("/images/get")
     async def images_get() -> Response:
         names = [each for name in query_list("names") for each in name.split(",")]
@@ -95,14 +118,28 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
 
 
 async def progress(messages: AsyncGenerator[Mapping[str, Any], None]) -> AsyncIterator[bytes]:
+    async with aclosing(messages) as source, aclosing(lines(source)) as encoded:
+        async for line in encoded:
+            yield line
+
+
+@asynccontextmanager
+async def lines_of(
+    messages: AbstractAsyncContextManager[Messages],
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    """The same for work that runs beside its messages."""
+    async with messages as source, aclosing(lines(source)) as encoded:
+        yield encoded
+
+
+async def lines(messages: Messages) -> AsyncGenerator[bytes, None]:
     """One JSON object a line; an error after the first line becomes the last line."""
     begun = False
-    async with aclosing(messages) as source:
-        try:
-            async for message in source:
-                begun = True
-                yield encode(message)
-        except EngineError as error:
-            if not begun:
-                raise
-            yield encode({"errorDetail": {"message": str(error)}, "error": str(error)})
+    try:
+        async for message in messages:
+            begun = True
+            yield encode(message)
+    except Refusal as error:
+        if not begun:
+            raise
+        yield encode({"errorDetail": {"message": str(error)}, "error": str(error)})

@@ -10,6 +10,7 @@ from engine.domain.execs.facade import Execs
 from engine.domain.images.facade import Images
 from engine.domain.networks.facade import Networks
 from engine.domain.system.facade import System
+from engine.domain.volumes.facade import Volumes
 
 
 @dataclass(frozen=True)
@@ -20,3 +21,4 @@ class Rooms:
     events: Events
     networks: Networks
     system: System
+    volumes: Volumes

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from quart import Response
 from quart_trio import QuartTrio
 
 from engine.api.responses import json_response
-from engine.api.routes.rooms import Rooms
 
 
-def register(app: QuartTrio, rooms: Rooms) -> None:
+def register(app: QuartTrio, tree: Callable[[], Mapping[str, object]]) -> None:
     @app.get("/_trimaran/status")
-    async def tree() -> Response:
-        return json_response(rooms.system.tree())
+    async def status() -> Response:
+        return json_response(tree())

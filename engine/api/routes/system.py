@@ -9,7 +9,6 @@ from engine.api.app import api_version
 from engine.api.responses import json_response, raw_response
 from engine.api.routes.rooms import Rooms
 from engine.api.versions import down
-from engine.errors import NotImplementedHere
 
 PING_HEADERS = {
     "Builder-Version": "1",
@@ -32,7 +31,3 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
     @app.get("/info")
     async def info() -> Response:
         return json_response(down("info", await rooms.system.info(), api_version()))
-
-    @app.post("/auth")
-    async def auth() -> Response:
-        raise NotImplementedHere("this engine does not log in to registries yet")

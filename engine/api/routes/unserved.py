@@ -29,14 +29,13 @@ GET /containers/<name>/stats; POST /containers/<name>/update; POST /containers/<
 POST /containers/<name>/pause; POST /containers/<name>/unpause; HEAD /containers/<name>/archive;
 GET /containers/<name>/archive; PUT /containers/<name>/archive; POST /containers/prune;
 GET /containers/<name>/checkpoints; POST /containers/<name>/checkpoints;
-POST /build; POST /build/prune; POST /build/cancel; POST /images/<path:name>/push; GET /images/search; POST /commit;
-GET /system/df; GET /volumes; POST /volumes/create; GET /volumes/<name>; PUT /volumes/<name>;
-DELETE /volumes/<name>; POST /volumes/prune; DELETE /networks/<name>;
+POST /build; POST /build/prune; POST /build/cancel; POST /commit;
+GET /system/df; DELETE /networks/<name>;
 POST /networks/create; POST /networks/<name>/connect; POST /networks/<name>/disconnect; POST /networks/prune;
 GET /plugins; GET /plugins/privileges; POST /plugins/pull; GET /plugins/<path:name>/json;
 DELETE /plugins/<path:name>; POST /plugins/<path:name>/enable; POST /plugins/<path:name>/disable;
 POST /plugins/<path:name>/upgrade; POST /plugins/create; POST /plugins/<path:name>/push;
-POST /plugins/<path:name>/set; GET /distribution/<path:name>/json; POST /session; POST /grpc
+POST /plugins/<path:name>/set; POST /session; POST /grpc
 """
 
 

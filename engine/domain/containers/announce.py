@@ -11,10 +11,7 @@ from engine.domain.networks.facade import Sandbox
 def network_events(
     action: str, container: Container, sandbox: Sandbox | None, outside: Outside
 ) -> list[NewEvent]:
-    """`connect` or `disconnect`, one for each network; none for who joined another container's.
-
-    Told again after a crash, they are heard once.
-    """
+    """`connect` or `disconnect`, one for each network; none for who joined another container's."""
     return [
         NewEvent(
             "network",
@@ -25,7 +22,6 @@ def network_events(
                 "name": endpoint.network_name,
                 "type": outside.sandboxes.driver(endpoint),
             },
-            key=f"{endpoint.endpoint_id} {action}".encode(),
-        )
+        ).once(f"{endpoint.endpoint_id} {action}")
         for endpoint in (sandbox.endpoints if sandbox else ())
     ]

@@ -156,7 +156,7 @@ def parse_volumes_from(spec: str) -> tuple[str, str]:
 def inherit(mount: MountSpec, mode: str) -> MountSpec:
     """A mount of another container as --volumes-from takes it over: never more writable."""
     read_only = mount.read_only or parse_mode(mode).read_only
-    return msgspec.structs.replace(mount, read_only=read_only, copy_up=False)
+    return msgspec.structs.replace(mount, read_only=read_only, copy_up=False, mode="")
 
 
 def resolve_mounts(

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import random
 import socket
 import time
+from collections.abc import Iterable
+from functools import partial
 
 import msgspec
+import trio
 
 from engine.domain.containers import binds, joins, merge, validation
+from engine.domain.containers.binds import MountSpec
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import commit_surely
 from engine.domain.containers.messages import Create
 from engine.domain.containers.modes import joined
 from engine.domain.containers.outside import Outside, event
+from engine.domain.containers.prepare import root_snapshot
 from engine.domain.containers.records import KIND, Container, to_document
 from engine.domain.containers.registry import Registry
 from engine.domain.containers.room import Room
 from engine.domain.events.facade import Batch
 from engine.domain.logs.options import check_options
 from engine.domain.names import candidates, check_name, generate_id
-from engine.errors import Conflict, InvalidParameter
+from engine.errors import Conflict, InvalidParameter, NotFound
 from engine.models.containers import ContainerConfig, HostConfig, LogConfig
 from engine.models.networks import EndpointSettings, NetworkingConfig
+from supervisors import Refusal
+
+log = logging.getLogger(__name__)
+
+UNDO_PATIENCE = 30.0
+SUBPATH_SINCE = (1, 45)
+"""Older clients' VolumeOptions.Subpath is not looked at."""
 
 _random = random.Random()
 
@@ -47,11 +60,16 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
         info=settings.info,
     )
     host = joins.with_ids(_with_defaults(checked.host, outside), room.registry)
-    mounts = binds.resolve_mounts(config, host, data_root=str(settings.data_root))
+    mounts = binds.resolve_mounts(
+        config, host, inherited=_inherited(room, host), data_root=str(settings.data_root)
+    )
+    if message.version < SUBPATH_SINCE:
+        mounts = [msgspec.structs.replace(each, subpath="") for each in mounts]
     if message.name:
         check_name(message.name)
     name = reserve_name(room, message.name, container_id)
     try:
+        mounts = await outside.volumes.provide(container_id, mounts)
         record = Container(
             id=container_id,
             name=name,
@@ -63,11 +81,13 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
             host=host,
             runtime=host.runtime,
             snapshotter=settings.snapshotter,
-            mounts=await outside.volumes.provide(mounts),
+            mounts=mounts,
             endpoints=_endpoints(request.networking_config, host),
         )
+        await outside.volumes.copy_up(record, partial(root_snapshot, record, outside))
         await _commit(room, record)
     except BaseException:
+        await _undo(container_id, mounts, outside)
         room.registry.release(name, container_id)
         raise
     cell = room.cell_of(record)
@@ -92,6 +112,34 @@ async def undo_abandoned(room: Room) -> None:
         await commit_surely(room.outside, batch.event(event(record, "destroy", once="destroy")))
         if record in room.abandoned:
             room.abandoned.remove(record)
+
+
+async def _undo(container_id: str, mounts: Iterable[MountSpec], outside: Outside) -> None:
+    """Its references and anonymous volumes go, and the root that copy-up may have made."""
+    if not any(mount.type == "volume" for mount in mounts):
+        return
+    with trio.move_on_after(UNDO_PATIENCE, shield=True):
+        try:
+            await outside.volumes.release(container_id, mounts, anonymous=True)
+            await outside.runtime.snapshots.remove(container_id)
+        except NotFound:
+            return
+        except Refusal as error:
+            log.warning("undoing the creation of container %s: %s", container_id, error)
+
+
+def _inherited(room: Room, host: HostConfig) -> list[MountSpec]:
+    """What --volumes-from takes over. An unknown container is a 400 here, as on dockerd."""
+    found = []
+    for each in host.volumes_from or ():
+        reference, mode = binds.parse_volumes_from(each)
+        try:
+            source = room.registry.resolve(reference)
+        except NotFound as error:
+            raise InvalidParameter(str(error)) from error
+        theirs = source.record.mounts
+        found += [binds.inherit(mount, mode) for mount in theirs if mount.type != "tmpfs"]
+    return found
 
 
 def reserve_name(room: Room, asked: str, container_id: str) -> str:

@@ -14,6 +14,7 @@ from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import Container, NetworkState, Status, to_document
+from engine.domain.containers.volumes import unmount_events
 from engine.domain.events.facade import Batch
 from engine.errors import EngineError, NotFound
 from supervisors import Refusal
@@ -32,7 +33,8 @@ async def exited(
     if not state.alive or message.pid != state.pid:
         return False
     await cell.streams.finish(patience)
-    await release_ports(cell, outside)
+    await twice(cell, outside.sandboxes.unpublish)
+    await outside.volumes.unmount(cell.record)
     record = _after(cell, outside, message)
     seconds = max(0, message.exited_ns - state.started_ns) // 1_000_000_000
     extra = {"exitCode": str(message.exit_code), "execDuration": str(seconds)}
@@ -44,6 +46,7 @@ async def exited(
         .event(event(record, "die", extra, once=f"die {state.generation}"))
     )
     batch.announce(network_events("disconnect", record, cell.record.network.sandbox, outside))
+    batch.announce(unmount_events(record))
     await commit_surely(outside, batch)
     cell.record = record
     cell.leftover = True
@@ -71,12 +74,8 @@ def _after(cell: Cell, outside: Outside, message: Exited) -> Container:
     )
 
 
-async def release_ports(cell: Cell, outside: Outside) -> None:
-    """A crash over there must not keep the exit from being known: what stays goes with the next start or removal."""
-    await _twice(cell, outside.sandboxes.unpublish)
-
-
-async def _twice(cell: Cell, release: Callable[[Container], Awaitable[None]]) -> None:
+async def twice(cell: Cell, release: Callable[[Container], Awaitable[None]]) -> None:
+    """A crash over there must not keep an end from being known: what stays goes with the next start or removal."""
     for _ in range(2):
         try:
             await release(cell.record)
@@ -111,4 +110,4 @@ async def delete_task(cell: Cell, outside: Outside) -> None:
 async def settle(cell: Cell, outside: Outside) -> None:
     """What may wait until everybody knows of the exit: the task's deletion, the way out of the network."""
     await delete_task(cell, outside)
-    await _twice(cell, outside.sandboxes.release)
+    await twice(cell, outside.sandboxes.release)

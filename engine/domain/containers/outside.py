@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
 import trio
 
 from engine.domain.containers.oci.plan import User
@@ -16,9 +15,9 @@ from engine.domain.containers.registry import Registry
 from engine.domain.containers.restarts import Schedule
 from engine.domain.containers.sandbox import Sandboxes
 from engine.domain.containers.settings import RoomSettings
+from engine.domain.containers.volumes import ContainerVolumes
 from engine.domain.events.facade import Batch, Intent, Journal, NewEvent
 from engine.domain.images.facade import Images
-from engine.domain.volumes.facade import Volumes
 
 
 @dataclass
@@ -33,7 +32,7 @@ class Outside:
     journal: Journal
     images: Images
     sandboxes: Sandboxes
-    volumes: Volumes
+    volumes: ContainerVolumes
     settings: RoomSettings
     init_layers: set[str] = field(default_factory=set)
     init_lock: trio.Lock = field(default_factory=trio.Lock)
@@ -54,11 +53,10 @@ class Outside:
 def event(
     container: Container, action: str, extra: Mapping[str, str] | None = None, *, once: str = ""
 ) -> NewEvent:
-    """`once` names what can happen to a container only once: who does it again after a crash tells it again,
-    and nobody hears it twice."""
+    """`once` names what can happen to this container only once."""
     attributes = {**container.attributes(), **(extra or {})}
     found = NewEvent("container", action, container.id, attributes)
-    return msgspec.structs.replace(found, key=f"{container.id} {once}".encode()) if once else found
+    return found.once(f"{container.id} {once}") if once else found
 
 
 def intent(kind: str, container: Container, **detail: object) -> Intent:

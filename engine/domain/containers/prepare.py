@@ -21,6 +21,7 @@ from engine.domain.containers.outside import Outside
 from engine.domain.containers.records import Container
 from engine.domain.containers.sandbox import Place
 from engine.domain.containers.security import parse_security
+from engine.domain.images.facade import init_name
 from engine.errors import Conflict, NotFound
 from engine.models.runtime import Mount, RuncOptions
 
@@ -92,17 +93,23 @@ async def root_snapshot(record: Container, outside: Outside) -> Sequence[Mount]:
         return await snapshots.mounts(record.id)
     except NotFound:
         pass
-    parent = await init_layer(record.layer, outside)
     labels = {ENGINE_LABEL: outside.settings.engine_id, "containerd.io/gc.root": "created"}
+    parent = await init_layer(record.layer, outside)
+    try:
+        return await snapshots.prepare(record.id, parent, labels=labels)
+    except NotFound:  # it went with another image of the same layers
+        outside.init_layers.discard(parent)
+    parent = await init_layer(record.layer, outside)
     return await snapshots.prepare(record.id, parent, labels=labels)
 
 
 async def init_layer(layer: str, outside: Outside) -> str:
     """A committed snapshot above the image's layers with the files that every container's root has.
 
-    One for each image, so that a container's own layer holds nothing but its own changes.
+    One for each image, so that a container's own layer holds nothing but its own changes. The image
+    holds it (see the images room's labels): containerd collects it when the image has gone.
     """
-    name = f"init-{layer}"
+    name = init_name(layer)
     snapshots = outside.runtime.snapshots
     async with outside.init_lock:
         if name in outside.init_layers:
@@ -124,7 +131,7 @@ async def _make_init_layer(name: str, layer: str, outside: Outside) -> None:
     except Conflict:  # an earlier try was interrupted
         mounts = await snapshots.mounts(key)
     await outside.rootfs.populate_init(mounts)
-    await snapshots.commit(name, key, labels=labels)
+    await snapshots.commit(name, key, labels={ENGINE_LABEL: outside.settings.engine_id})
 
 
 async def resolve_user(record: Container, rootfs: Sequence[Mount], outside: Outside) -> User:
@@ -158,7 +165,7 @@ def spec_plan(record: Container, outside: Outside, place: Place, user: User) -> 
         cgroups_path=f"{host.cgroup_parent or settings.cgroup_parent}/{record.id}",
         hostname=config.hostname,
         user=user,
-        mounts=tuple(mount.spec_mount() for mount in record.mounts),
+        mounts=outside.volumes.spec_mounts(record),
         hosts_path=str(directory / "hosts"),
         hostname_path=str(directory / "hostname"),
         resolv_conf_path=str(directory / "resolv.conf"),

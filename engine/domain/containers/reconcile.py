@@ -6,6 +6,7 @@ import logging
 import time
 
 import msgspec
+import trio
 
 from engine.domain.containers import exit, remove
 from engine.domain.containers.announce import network_events
@@ -14,6 +15,7 @@ from engine.domain.containers.messages import Exited
 from engine.domain.containers.output import open_streams
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import Container, NetworkState, Status, to_document
+from engine.domain.containers.volumes import mount_events, unmount_events
 from engine.domain.events.facade import Batch
 from engine.errors import DeadlineExceeded, EngineError, NotFound, Unavailable
 from engine.models.runtime import TaskInfo
@@ -23,6 +25,7 @@ log = logging.getLogger(__name__)
 
 AWAY = (Unavailable, ServiceUnavailable, DeadlineExceeded)
 
+KILL_PATIENCE = 10.0
 UNKNOWN_EXIT = 255
 """The exit code of a container that containerd no longer knows."""
 
@@ -87,7 +90,8 @@ async def find_task(cell: Cell, outside: Outside) -> TaskInfo | None:
 async def undo_start(cell: Cell, outside: Outside, reason: str, exit_code: int = 128) -> None:
     """Take back whatever of a start is there, keep its reason in the record, and wake who waits for it."""
     await _end_task(cell, outside)
-    await exit.release_ports(cell, outside)
+    await outside.volumes.unmount(cell.record)
+    await exit.twice(cell, outside.sandboxes.release)
     await cell.streams.finish(0)
     cell.streams.end()
     record, batch = _undone(cell, outside, reason, exit_code)
@@ -108,9 +112,11 @@ def _undone(cell: Cell, outside: Outside, reason: str, exit_code: int) -> tuple[
     )
     run, sandbox = told.state.generation, told.network.sandbox
     batch = Batch().announce(network_events("connect", told, sandbox, outside))
+    batch.announce(mount_events(told))
     batch.event(event(told, "start", once=f"start {run}"))
     batch.event(event(record, "die", {"exitCode": str(exit_code)}, once=f"die {run}"))
-    return record, batch.announce(network_events("disconnect", told, sandbox, outside))
+    batch.announce(network_events("disconnect", told, sandbox, outside))
+    return record, batch.announce(unmount_events(told))
 
 
 async def _end_task(cell: Cell, outside: Outside) -> None:
@@ -120,9 +126,10 @@ async def _end_task(cell: Cell, outside: Outside) -> None:
     try:
         if task.status not in ("stopped", "created"):
             await outside.runtime.tasks.kill(cell.id, 9, all=True)
-            await outside.runtime.tasks.wait(cell.id)
+            with trio.fail_after(KILL_PATIENCE):
+                await outside.runtime.tasks.wait(cell.id)
         await outside.runtime.tasks.delete(cell.id)
     except NotFound:
         return
-    except EngineError:
+    except (EngineError, trio.TooSlowError):
         cell.leftover = True

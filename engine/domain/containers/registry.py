@@ -53,6 +53,10 @@ class Registry:
     def get(self, container_id: str) -> Cell | None:
         return self._cells.get(container_id)
 
+    def knows(self, container_id: str) -> bool:
+        """Also a container whose creation is under way."""
+        return container_id in self._cells or container_id in self._names.values()
+
     def resolve(self, reference: str) -> Cell:
         """By exact ID, exact name, then unique ID prefix (row 3)."""
         found = self._ids.resolve(reference, self._names)

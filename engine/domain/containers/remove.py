@@ -79,6 +79,8 @@ async def _release(cell: Cell, outside: Outside) -> None:
     with contextlib.suppress(NotFound):
         await outside.runtime.snapshots.remove(cell.id)
     await outside.sandboxes.release(cell.record)
+    removal = cell.record.state.removal or Removal()
+    await outside.volumes.release(cell.id, cell.record.mounts, anonymous=removal.volumes)
     await trio.to_thread.run_sync(
         _delete_directories, cell.streams.directory, outside.directory(cell.id)
     )

@@ -35,6 +35,8 @@ def load_cells(room: Room, store: RecordStore) -> None:
             container = msgspec.structs.replace(container, name=container.id[:12])
         cell = room.cell_of(container)
         cell.starting = container.id in starting
+        # Whether containerd still has the last run's task is not recorded: look before the next use.
+        cell.leftover = not container.state.alive and container.state.generation > 0
         room.registry.add(cell)
 
 

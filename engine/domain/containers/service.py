@@ -22,6 +22,8 @@ from supervisors import ChildSpec, Letter, Refusal, Restart, Supervisor, Unknown
 
 log = logging.getLogger(__name__)
 
+BOOT_PATIENCE = 10.0
+"""Seconds that the service waits, before it takes mail, for what outlived the daemon to be looked at."""
 CELL = re.compile(r"[0-9a-f]{12}")
 
 
@@ -42,6 +44,7 @@ class Nursery:
             if cell.supervisor is not None and cell_name(cell.id) in self._supervisor.names():
                 return cell.supervisor
             fresh = Supervisor(cell_name(cell.id), [self._operator(cell)])
+            cell.supervisor = fresh  # before its start: an operator that reconciles adds to it
             await self._supervisor.add(
                 ChildSpec(
                     name=cell_name(cell.id),
@@ -50,7 +53,6 @@ class Nursery:
                     quarantine=True,
                 )
             )
-            cell.supervisor = fresh
             return fresh
 
     def _operator(self, cell: Cell) -> ChildSpec:
@@ -87,7 +89,9 @@ class ContainersService(Worker):
         self._nursery = nursery
 
     async def work(self, task_status: trio.TaskStatus[None]) -> None:
-        await self._restore_networks()
+        await self._restore_others()
+        with trio.move_on_after(BOOT_PATIENCE):
+            await self._take_up()
         with self._room.mailbox.open() as inbox:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._see_off)
@@ -97,9 +101,12 @@ class ContainersService(Worker):
                 async for letter in inbox:
                     nursery.start_soon(self._answer, letter)
 
-    async def _restore_networks(self) -> None:
+    async def _restore_others(self) -> None:
+        """The networks and the volumes get back what the records say of them."""
         if not self._room.restored:
-            await self._room.outside.sandboxes.restore(cell.record for cell in self._room.registry)
+            records = [cell.record for cell in self._room.registry]
+            await self._room.outside.sandboxes.restore(records)
+            await self._room.outside.volumes.restore(records)
             self._room.restored = True
 
     async def _answer(self, letter: Letter[RoomMessage]) -> None:
@@ -122,8 +129,12 @@ class ContainersService(Worker):
                 log.debug("container %s: preparing ahead: %s", cell.id, error)
 
     async def _bring_back(self) -> None:
-        """Every container with something unfinished gets its operator, which begins by reconciling."""
-        await self._take_up()
+        """What the daemon's start means for each container, and for what is nobody's."""
+        if not self._room.booted:
+            self._room.booted = True
+            async with trio.open_nursery() as nursery:
+                for cell in self._room.registry:
+                    nursery.start_soon(self._boot, cell)
         while True:
             try:
                 leftovers = await sweep(self._room.registry, self._room.outside)
@@ -138,15 +149,11 @@ class ContainersService(Worker):
                 found.mailbox.offer(Reconcile())
 
     async def _take_up(self) -> None:
-        """The first incarnation decides what the daemon's start means for each container."""
-        room = self._room
-        boot, room.booted = not room.booted, True
+        """Every container with something unfinished gets its operator, which begins by reconciling."""
         async with trio.open_nursery() as nursery:
-            for cell in room.registry:
+            for cell in self._room.registry:
                 if cell.unfinished:
-                    await self._nursery.supervise(cell)
-                if boot:
-                    nursery.start_soon(self._boot, cell)
+                    nursery.start_soon(self._nursery.supervise, cell)
 
     async def _boot(self, cell: Cell) -> None:
         """Row D3: without live restore a container that outlived the daemon is stopped; then policies rule."""

@@ -1,4 +1,4 @@
-"""Stopping every running container when the daemon goes down without live restore."""
+"""Stopping every container when the daemon goes down without live restore."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import logging
 
 import trio
 
-from engine.domain.containers import rules
+from engine.domain.containers import exit, policy, rules
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.facade import Containers
+from engine.domain.containers.outside import Outside
 from engine.domain.containers.room import Room
 from supervisors import Refusal
 
@@ -27,17 +28,27 @@ def patience(room: Room, configured: int) -> float:
 
 
 async def stop_all(room: Room, containers: Containers, configured: int) -> None:
-    """All at once, each with its own time-out."""
+    """All at once, each with its own time-out; also those that have ended let go of what they still hold."""
     room.outside.shutting_down = True
 
     async def stop(cell: Cell) -> None:
         try:
-            await containers.stop(cell.id)
+            if cell.running:
+                await containers.stop(cell.id)
         except Refusal as error:
             log.info("stopping %s: %s", cell.id[:12], error)
+        await _settle(cell, room.outside)
 
     with trio.move_on_after(patience(room, configured)):
         async with trio.open_nursery() as nursery:
             for cell in room.registry:
-                if cell.running:
-                    nursery.start_soon(stop, cell)
+                nursery.start_soon(stop, cell)
+
+
+async def _settle(cell: Cell, outside: Outside) -> None:
+    """What follows an exit when nobody waits any more, before the daemon takes its tools away."""
+    if policy.is_spent(cell.record):
+        await cell.removed.wait()
+    async with cell.slot:
+        if not cell.running and not cell.removed.is_set():
+            await exit.settle(cell, outside)

@@ -16,6 +16,7 @@ from engine.domain.containers.outside import Outside, event, intent
 from engine.domain.containers.prepare import prepare
 from engine.domain.containers.reconcile import undo_start
 from engine.domain.containers.records import Container, NetworkState, Status, to_document
+from engine.domain.containers.volumes import mount_events
 from engine.domain.events.facade import Batch
 from engine.domain.networks.facade import Sandbox
 from engine.errors import SystemFailure
@@ -49,6 +50,7 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     prepared = cell.preparation or await prepare(cell, outside)
     cell.preparation = None
     ports = await outside.sandboxes.publish(cell.record)
+    await outside.volumes.mount(cell.record)
     await open_streams(cell, outside, generation)
     paths = cell.streams.paths
     tasks = outside.runtime.tasks
@@ -61,6 +63,7 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
         terminal=cell.record.config.tty,
         options=prepared.options,
     )
+    await outside.volumes.conceal(cell.record)
     await tasks.start(cell.id)
     await cell.streams.connect_stdin()
     sandbox = prepared.place.sandbox
@@ -82,6 +85,7 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     cell.told = record
     batch = Batch().put(to_document(record)).close("start", cell.id)
     batch.announce(network_events("connect", record, sandbox, outside))
+    batch.announce(mount_events(record))
     await outside.journal.commit(batch.event(event(record, "start", once=f"start {generation}")))
     cell.record = record
     cell.starting, cell.told = False, None

@@ -23,10 +23,10 @@ async def sweep(registry: Registry, outside: Outside) -> list[str]:
     """Remove our orphans in containerd and on disk; the IDs of known containers whose task should be gone."""
     mine = f'labels."{ENGINE_LABEL}"=="{outside.settings.engine_id}"'
     for info in await outside.runtime.containers.list(mine):
-        if registry.get(info.id) is None:
+        if not registry.knows(info.id):
             await _remove_orphan(info.id, outside)
     for snapshot in await outside.runtime.snapshots.list(mine):
-        if CONTAINER_ID.fullmatch(snapshot.name) and registry.get(snapshot.name) is None:
+        if CONTAINER_ID.fullmatch(snapshot.name) and not registry.knows(snapshot.name):
             await _tolerate(outside.runtime.snapshots.remove, snapshot.name)
     leftovers = []
     for task in await outside.runtime.tasks.list():
@@ -64,7 +64,7 @@ async def _tolerate(action: object, key: str) -> None:
 def _sweep_directories(registry: Registry, outside: Outside) -> None:
     for parent in (outside.settings.data_root / "containers", outside.settings.exec_root / "fifo"):
         for entry in _entries(parent):
-            if CONTAINER_ID.fullmatch(entry.name) and registry.get(entry.name) is None:
+            if CONTAINER_ID.fullmatch(entry.name) and not registry.knows(entry.name):
                 shutil.rmtree(entry, ignore_errors=True)
 
 

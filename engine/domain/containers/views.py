@@ -10,6 +10,7 @@ import msgspec
 from engine.domain.containers import rules
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.records import Container, Status
+from engine.domain.containers.volumes import mount_points
 from engine.domain.logs.timestamps import format_nano
 from engine.domain.networks.facade import Endpoint, port_map
 from engine.models.containers import (
@@ -74,7 +75,7 @@ def inspect(cell: Cell, directory: Path) -> InspectResponse:
         exec_ids=cell.exec_ids or None,
         host_config=host,
         graph_driver=GraphDriver(name=container.snapshotter, data=None),
-        mounts=[mount.mount_point() for mount in container.mounts],
+        mounts=mount_points(container),
         config=container.config,
         network_settings=network_settings(container),
     )
@@ -150,7 +151,7 @@ def summary(cell: Cell) -> Summary:
             network_mode=container.host.network_mode, annotations=container.host.annotations
         ),
         network_settings=SummaryNetworkSettings(networks=endpoints(container)),
-        mounts=[mount.mount_point() for mount in container.mounts],
+        mounts=mount_points(container),
     )
 
 

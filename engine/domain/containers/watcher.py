@@ -7,6 +7,7 @@ a comparison of all containers that should be running with containerd's tasks.
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 
 import trio
 
@@ -17,7 +18,7 @@ from engine.domain.execs.facade import Execs
 from engine.domain.execs.messages import ExecExited
 from engine.errors import Unavailable
 from engine.models.runtime import TaskExit, TaskOOM
-from supervisors import Worker
+from supervisors import ServiceUnavailable, Worker
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +32,20 @@ PERIOD = 30.0
 class ShimWatcher(Worker):
     """An outage of containerd is a state here: it subscribes again for as long as it takes."""
 
-    def __init__(self, runtime: Runtime, room: Room, execs: Execs) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        room: Room,
+        execs: Execs,
+        *,
+        reconnected: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`reconnected`: who else believes something of containerd, and looks again after a gap."""
         self._runtime = runtime
         self._room = room
         self._execs = execs
+        self._reconnected = reconnected
+        self._subscriptions = 0
 
     async def work(self, task_status: trio.TaskStatus[None]) -> None:
         task_status.started()
@@ -43,13 +54,16 @@ class ShimWatcher(Worker):
             while True:
                 try:
                     await self._subscription(nursery)
-                except Unavailable as error:
+                except (Unavailable, ServiceUnavailable) as error:
                     log.info("containerd's events: %s", error)
                 await trio.sleep(RETRY)
 
     async def _subscription(self, nursery: trio.Nursery) -> None:
         async with self._runtime.events(*FILTERS) as events:
             await self._compare()
+            self._subscriptions += 1
+            if self._subscriptions > 1:
+                await self._reconnected()
             nursery.start_soon(self._compare_again)
             async for event in events:
                 await self._route(event.payload)

@@ -12,11 +12,15 @@ from engine.domain.images.filters import Filters, created, flag, labelled, selec
 from engine.domain.images.importing import parse_platform
 from engine.domain.images.ingest import Ingest
 from engine.domain.images.instructions import apply_changes
+from engine.domain.images.labels import init_name
 from engine.domain.images.manifests import host_platform
 from engine.domain.images.messages import Message, Refresh, Remove, Tag
 from engine.domain.images.naming import target_reference
+from engine.domain.images.outbox import Outbox
 from engine.domain.images.ports import Archives, Descriptor, Stores
 from engine.domain.images.progress import Message as Progress
+from engine.domain.images.registries import Registries
+from engine.domain.images.remote import Remote, TransferLimits
 from engine.domain.images.removal import ImageUser, Users
 from engine.domain.images.saving import select
 from engine.domain.images.service import Emit, ImagesService
@@ -32,16 +36,19 @@ from engine.models.images import (
     ImageInspect,
     ImagePruneReport,
     ImageSummary,
+    SearchResult,
 )
+from engine.models.registry import AuthConfig, AuthResponse, DistributionInspect
 from supervisors import Mailbox
 
-__all__ = ["Image", "ImageUser", "Images"]
+__all__ = ["Image", "ImageUser", "Images", "TransferLimits", "init_name"]
 
 # Inside the class the name `list` is the method's.
 Summaries = list[ImageSummary]
 HistoryItems = list[HistoryItem]
 Deletions = list[DeleteItem]
 AllImages = list[Image]
+SearchResults = list[SearchResult]
 
 
 class Images:
@@ -59,6 +66,8 @@ class Images:
         emit: Emit,
         snapshotter: str = "overlayfs",
         driver: str = "",
+        registries: Registries,
+        limits: TransferLimits | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.mailbox: Mailbox[Message] = Mailbox("images")
@@ -72,6 +81,14 @@ class Images:
             emit,
             snapshotter=snapshotter,
             now_ns=now_ns,
+        )
+        self._remote = Remote(
+            self._store,
+            self._transfers,
+            registries,
+            archives,
+            self.mailbox,
+            limits=limits or TransferLimits(),
         )
         self._driver = driver or snapshotter
         self._now_ns = now_ns
@@ -208,6 +225,47 @@ class Images:
     def save(self, names: Sequence[str]) -> AsyncGenerator[bytes, None]:
         """The tar stream of these images. Raises NotFound and InvalidParameter at once."""
         return self._transfers.save(select(self._store.catalogue, names))
+
+    # Registries. Leaving the context ends the work; its errors are raised by the iteration.
+
+    def pull(
+        self, name: str, tag: str = "", *, platform: str = "", auth: AuthConfig | None = None
+    ) -> AbstractAsyncContextManager[Outbox]:
+        """`tag` may be a digest; without either all tags are pulled. Yields progress messages.
+
+        Raises InvalidParameter at once; the iteration NotFound, Refused, Interrupted.
+        """
+        return self._remote.pull(name, tag, platform=platform, auth=auth or AuthConfig())
+
+    def push(
+        self, name: str, tag: str = "", *, auth: AuthConfig | None = None
+    ) -> AbstractAsyncContextManager[Outbox]:
+        """Without a tag all that the repository has here. Yields progress messages."""
+        return self._remote.push(name, tag, auth=auth or AuthConfig())
+
+    def limit(self, limits: TransferLimits) -> None:
+        """Other limits, also for what is waiting now: a reload."""
+        self._remote.limit(limits)
+
+    async def distribution(
+        self, name: str, *, auth: AuthConfig | None = None
+    ) -> DistributionInspect:
+        """What the registry has under this name. Raises NotFound, Refused, Interrupted."""
+        return await self._remote.inspect(name, auth=auth or AuthConfig())
+
+    async def login(self, auth: AuthConfig) -> AuthResponse:
+        """Raises Unauthorized."""
+        return await self._remote.login(auth)
+
+    async def search(
+        self,
+        term: str,
+        *,
+        limit: int = 0,
+        filters: Filters | None = None,
+        auth: AuthConfig | None = None,
+    ) -> SearchResults:
+        return await self._remote.search(term, limit, filters or {}, auth=auth or AuthConfig())
 
     def ingest(self) -> AbstractAsyncContextManager[Ingest]:
         """A lease and the means to fill the content store under it, for a pull or a build."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import trio
@@ -18,15 +18,18 @@ from engine.domain.images.config import digest_of
 from engine.domain.images.labels import (
     ENGINE,
     UNCOMPRESSED,
+    add_source,
     config_labels,
     index_labels,
     manifest_labels,
+    source_key,
 )
-from engine.domain.images.ports import Descriptor, Resource, Stores
+from engine.domain.images.ports import ContentWriter, Descriptor, Resource, Stores
 from engine.domain.images.tree import Tree
+from engine.domain.names.references import Reference
 from engine.errors import Conflict, EngineError, InvalidParameter, NotFound
 
-__all__ = ["Ingest", "LayerStep"]
+__all__ = ["Ingest", "LayerStep", "joined"]
 
 # One write is one round trip; measured: 256 KiB is faster than 128 KiB or 1 MiB.
 _PIECE = 1 << 18
@@ -67,7 +70,7 @@ class Ingest:
             async with self._stores.content.writer(
                 reference, expected=expected, lease=self._lease
             ) as writer:
-                async with aclosing(_pieces(chunks)) as pieces:
+                async with aclosing(joined(chunks)) as pieces:
                     async for piece in pieces:
                         digest.update(piece)
                         size += len(piece)
@@ -96,6 +99,38 @@ class Ingest:
         ) as writer:
             return writer.exists
 
+    @asynccontextmanager
+    async def download(self, blob: Descriptor) -> AsyncIterator[ContentWriter]:
+        """A writer that goes on where an earlier download of this blob was cut off, by whatever pull."""
+        content, reference = self._stores.content, self._download_ref(blob)
+        try:
+            await content.status(reference)
+        except NotFound:
+            # Begun without a lease, what has arrived outlives this pull for a day, to be resumed.
+            async with content.writer(reference, expected=blob.digest):
+                pass
+        async with content.writer(reference, expected=blob.digest, lease=self._lease) as writer:
+            yield writer
+
+    async def commit_download(self, writer: ContentWriter, blob: Descriptor) -> None:
+        """containerd has hashed every byte. Raises Conflict if they are not the blob's."""
+        await writer.commit(blob.size, blob.digest, self._own)
+
+    async def drop_download(self, blob: Descriptor) -> None:
+        """What has arrived is of no use."""
+        with trio.move_on_after(_CLEAN_UP, shield=True):
+            await self._abort(self._download_ref(blob))
+
+    def _download_ref(self, blob: Descriptor) -> str:
+        return f"trimaran-pull-{self._own[ENGINE]}-{blob.digest}"
+
+    async def note_source(self, digest: str, name: Reference) -> None:
+        """Note in which repository this blob is, so that a push to its neighbour can mount it."""
+        content, key = self._stores.content, source_key(name.domain)
+        before = (await content.info(digest)).labels.get(key, "")
+        if (after := add_source(before, name.path)) != before:
+            await content.update_labels(digest, {key: after})
+
     async def tie(self, tree: Tree) -> None:
         """Label the tree so that whatever keeps its target keeps all of it."""
         update = self._stores.content.update_labels
@@ -109,23 +144,29 @@ class Ingest:
 
     async def unpack(self, tree: Tree) -> AsyncGenerator[LayerStep, None]:
         """Make the snapshots that are missing, from the bottom up, and check each diff ID."""
-        parent = ""
-        layers = zip(tree.layers, tree.config.rootfs.diff_ids, tree.chain_ids, strict=True)
-        for index, (layer, diff_id, chain) in enumerate(layers):
-            if await self._is_unpacked(chain):
-                if not await self._is_known(layer, diff_id):
-                    await self._apply(index, layer, diff_id, parent, name=None)
+        for index, layer in enumerate(tree.layers):
+            diff_id = tree.config.rootfs.diff_ids[index]
+            if await self.is_unpacked(tree.chain_ids[index]):
+                await self.check_layer(tree, index)
             else:
                 yield LayerStep(diff_id, layer.size, done=False)
-                await self._apply(index, layer, diff_id, parent, name=chain)
+                await self.unpack_layer(tree, index)
                 yield LayerStep(diff_id, layer.size, done=True)
-            parent = chain
+
+    async def unpack_layer(self, tree: Tree, index: int) -> None:
+        """Make one snapshot on top of its parent's, which must be there."""
+        await self._apply(index, tree, name=tree.chain_ids[index])
+
+    async def check_layer(self, tree: Tree, index: int) -> None:
+        """For a layer whose snapshot is there: that this blob, which may be new, unpacks to the same."""
+        if not await self._is_known(tree.layers[index], tree.config.rootfs.diff_ids[index]):
+            await self._apply(index, tree, name=None)
 
     async def sizes(self, tree: Tree) -> tuple[int, ...]:
         """What each layer takes on disk, in bytes."""
         return tuple([(await self._stores.snapshots.usage(each))[0] for each in tree.chain_ids])
 
-    async def _is_unpacked(self, chain: str) -> bool:
+    async def is_unpacked(self, chain: str) -> bool:
         """If it is, the lease holds it, whoever removes the image that has it."""
         held = Resource(chain, f"snapshots/{self._snapshotter}")
         await self._stores.leases.add_resource(self._lease, held)
@@ -142,10 +183,10 @@ class Ingest:
         info = await self._stores.content.info(layer.digest)
         return info.labels.get(UNCOMPRESSED) == diff_id
 
-    async def _apply(
-        self, index: int, layer: Descriptor, diff_id: str, parent: str, *, name: str | None
-    ) -> None:
+    async def _apply(self, index: int, tree: Tree, *, name: str | None) -> None:
         """Unpack onto a snapshot of our own and commit it; without a name, only check."""
+        layer, diff_id = tree.layers[index], tree.config.rootfs.diff_ids[index]
+        parent = tree.chain_ids[index - 1] if index else ""
         snapshots = self._stores.snapshots
         key = f"trimaran-extract-{secrets.token_hex(8)} {diff_id}"
         mounts = await snapshots.prepare(key, parent, labels=self._own, lease=self._lease)
@@ -184,16 +225,21 @@ async def _once(data: bytes) -> AsyncGenerator[bytes, None]:
     yield data
 
 
-async def _pieces(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """Joined up to what one write takes."""
+async def joined(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Joined up to what one write takes. What came before an error is not lost."""
     held: list[bytes] = []
     size = 0
-    async for chunk in chunks:
-        held.append(chunk)
-        size += len(chunk)
-        if size >= _PIECE:
+    try:
+        async for chunk in chunks:
+            held.append(chunk)
+            size += len(chunk)
+            if size >= _PIECE:
+                yield b"".join(held)
+                held.clear()
+                size = 0
+    except EngineError:
+        if held:
             yield b"".join(held)
-            held.clear()
-            size = 0
+        raise
     if held:
         yield b"".join(held)

@@ -20,6 +20,7 @@ __all__ = [
     "Platform",
     "host_platform",
     "is_index",
+    "kind_of",
     "layer_media_type",
     "make_manifest",
     "parse_digest",
@@ -33,7 +34,9 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 _INDEXES = {INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"}
+_KINDS = {*_INDEXES, MANIFEST, "application/vnd.docker.distribution.manifest.v2+json"}
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_BASELINES = {"amd64": "v1", "arm64": "v8", "arm": "v7"}
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
 
@@ -95,10 +98,23 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def kind_of(stated: str, data: bytes) -> str:
+    """The media type of a manifest or index; what it says of itself where a registry's is of no use."""
+    if stated in _KINDS or "manifest.v1" in stated:
+        return stated
+    raw = _object(data)
+    own = raw.get("mediaType")
+    if isinstance(own, str) and own in _KINDS:
+        return own
+    return INDEX if "manifests" in raw else MANIFEST
+
+
 def parse_manifest(data: bytes) -> Manifest:
     raw = _object(data)
     if "config" not in raw:
         raise InvalidParameter("invalid manifest: it names no config")
+    if "manifests" in raw:
+        raise InvalidParameter("invalid manifest: it is an index as well")
     return Manifest(
         _descriptor(raw["config"]), tuple(_descriptor(each) for each in _list(raw.get("layers")))
     )
@@ -107,7 +123,10 @@ def parse_manifest(data: bytes) -> Manifest:
 def parse_index(data: bytes) -> list[tuple[Descriptor, Platform | None]]:
     """The entries of an index, each with its platform where it states one."""
     entries: list[tuple[Descriptor, Platform | None]] = []
-    for raw in _list(_object(data).get("manifests")):
+    index = _object(data)
+    if "layers" in index or "config" in index:
+        raise InvalidParameter("invalid index: it is a manifest as well")
+    for raw in _list(index.get("manifests")):
         stated = raw.get("platform") if isinstance(raw, dict) else None
         platform = None
         if isinstance(stated, dict):
@@ -121,19 +140,25 @@ def parse_index(data: bytes) -> list[tuple[Descriptor, Platform | None]]:
 def pick_platform(
     entries: Iterable[tuple[Descriptor, Platform | None]], wanted: Platform
 ) -> Descriptor:
-    """The first entry for this platform, else the first that states none; raises NotFound."""
+    """The first entry for this platform, else the first that states none; raises NotFound.
+
+    Where no variant is wanted, the one that every machine of the architecture runs goes first.
+    """
     silent: Descriptor | None = None
+    fitting: list[tuple[bool, Descriptor]] = []
+    plain = ("", _BASELINES.get(wanted.architecture, ""))
     for descriptor, platform in entries:
         if platform is None:
             silent = silent or descriptor
         elif (platform.os, platform.architecture) == (wanted.os, wanted.architecture) and (
             not wanted.variant or platform.variant == wanted.variant
         ):
-            return descriptor
+            fitting.append((platform.variant not in plain, descriptor))
+    if fitting:
+        return min(fitting, key=lambda each: each[0])[1]
     if silent is None:
-        raise NotFound(
-            f"no matching manifest for {wanted.os}/{wanted.architecture} in the manifest list entries"
-        )
+        shown = "/".join(each for each in (wanted.os, wanted.architecture, wanted.variant) if each)
+        raise NotFound(f"no matching manifest for {shown} in the manifest list entries")
     return silent
 
 

@@ -10,7 +10,7 @@ from engine.domain.names.references import Reference
 from engine.models.images import DeleteItem
 from supervisors import Request
 
-__all__ = ["Adopt", "Message", "Refresh", "Remove", "Tag"]
+__all__ = ["Adopt", "Message", "Pushed", "Refresh", "Remove", "Replace", "Tag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +44,20 @@ class Refresh(Request[None]):
     """Read the records again; containerd may have come back with others."""
 
 
-Message = Adopt | Tag | Remove | Refresh
+@dataclass(frozen=True, slots=True)
+class Pushed(Request[None]):
+    """A registry has the image now, under this tag, and its manifest under this digest."""
+
+    image_id: str
+    reference: Reference
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replace(Request[None]):
+    """The same image with another manifest, which a lease holds."""
+
+    image: Image
+
+
+Message = Adopt | Pushed | Replace | Tag | Remove | Refresh

@@ -70,17 +70,24 @@ class ContentReader(Protocol):
 
 
 class ContentWriter(Protocol):
-    """`exists` once content with the expected digest is there: writes then do nothing."""
+    """`exists` once content with the expected digest is there: writes then do nothing.
+
+    `offset` is how many bytes containerd has.
+    """
 
     exists: bool
+    offset: int
 
     async def write(self, data: bytes) -> Any: ...
     async def commit(self, size: int, digest: str, labels: Mapping[str, str]) -> Any:
-        """Content that is there already is no error (its labels are then left as they are)."""
+        """Content that is there already is no error (its labels are then left as they are).
+
+        Raises Conflict when what was written has another size or digest.
+        """
 
 
 class Content(Protocol):
-    """`info`, `read` and `update_labels` raise NotFound."""
+    """`info`, `read`, `status` and `update_labels` raise NotFound."""
 
     async def info(self, digest: str) -> ContentInfo: ...
     def read(self, digest: str, offset: int = 0, size: int = 0) -> ContentReader: ...
@@ -94,6 +101,9 @@ class Content(Protocol):
         labels: Mapping[str, str] | None = None,
         lease: str | None = None,
     ) -> AbstractAsyncContextManager[ContentWriter]: ...
+    async def status(self, ref: str) -> Any:
+        """Of an upload that was begun."""
+
     async def abort(self, ref: str) -> None: ...
     async def update_labels(self, digest: str, labels: Mapping[str, str]) -> Any:
         """Set these labels and leave the others."""
@@ -188,10 +198,13 @@ class Member(Protocol):
 
 
 class Archives(Protocol):
-    """Streams of archives; both raise InvalidParameter for a stream that is damaged."""
+    """Streams of archives; the readers raise InvalidParameter for a stream that is damaged."""
 
     def decompressed(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         """Gzip, bzip2, xz and zstd are taken off; anything else is passed on."""
 
     def members(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[Member, None]:
         """The entries of an uncompressed tar stream."""
+
+    def compressed(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        """Gzip, the same bytes for the same stream."""

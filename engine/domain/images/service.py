@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import trio
 
 from engine.domain.images.catalogue import Image
-from engine.domain.images.messages import Adopt, Message, Refresh, Remove, Tag
+from engine.domain.images.messages import Adopt, Message, Pushed, Refresh, Remove, Replace, Tag
 from engine.domain.images.removal import Plan, plan_removal
 from engine.domain.images.store import Store
 from engine.domain.names.references import Reference, familiar, familiar_name
@@ -44,6 +44,12 @@ class ImagesService(MailWorker[Message]):
                 return None
             case Adopt():
                 return await self._adopt(message)
+            case Pushed():
+                await self._pushed(message)
+                return None
+            case Replace():
+                await self._store.replace(message.image)
+                return None
             case Tag():
                 await self._tag(message)
                 return None
@@ -61,7 +67,8 @@ class ImagesService(MailWorker[Message]):
             for reference in message.references:
                 await self._publish("tag", image, familiar(reference))
         if message.action == "pull":
-            await self._publish_pull(image, message.references)
+            for reference in message.references[:1]:
+                await self._publish_traffic("pull", image, reference)
         elif message.action:
             await self._publish(message.action, image, image.id)
         return moved
@@ -70,6 +77,13 @@ class ImagesService(MailWorker[Message]):
         image = self._store.catalogue.resolve(message.name)
         await self._store.point(message.reference, image)
         await self._publish("tag", image, familiar(message.reference))
+
+    async def _pushed(self, message: Pushed) -> None:
+        """Nothing is left to be named if the image was removed meanwhile."""
+        image = self._store.catalogue.images.get(message.image_id)
+        if image is not None:
+            await self._store.point(message.reference.with_digest(message.digest), image)
+            await self._publish_traffic("push", image, message.reference)
 
     async def _remove(self, message: Remove) -> list[DeleteItem]:
         catalogue = self._store.catalogue
@@ -103,12 +117,10 @@ class ImagesService(MailWorker[Message]):
             *(chain for chain in reversed(plan.image.chain_ids) if chain not in kept),
         ]
 
-    async def _publish_pull(self, image: Image, references: Sequence[Reference]) -> None:
-        """A pull's actor is the name that was pulled, its attribute the repository, as dockerd's."""
-        for reference in references[:1]:
-            repository = familiar_name(reference)
-            given = attributes(image, repository)
-            await self._emit("image", "pull", familiar(reference), given)
+    async def _publish_traffic(self, action: str, image: Image, reference: Reference) -> None:
+        """The actor of pull and push is the name, its attribute the repository, as dockerd's."""
+        given = attributes(image, familiar_name(reference))
+        await self._emit("image", action, familiar(reference), given)
 
     async def _publish(self, action: str, image: Image, name: str) -> None:
         await self._emit("image", action, image.id, attributes(image, name))

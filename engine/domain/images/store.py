@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from dataclasses import replace
 
 import trio
 
 from engine.domain.images.catalogue import Catalogue, Image, Record
-from engine.domain.images.labels import ENGINE, PARENT, ours, parse_sizes, record_labels
+from engine.domain.images.labels import CHOSEN, ENGINE, PARENT, ours, parse_sizes, record_labels
 from engine.domain.images.leases import LeaseKeeper
 from engine.domain.images.manifests import Platform
 from engine.domain.images.naming import key_of, parse_key, untagged_key
@@ -27,6 +28,9 @@ __all__ = ["Store", "make_image"]
 log = logging.getLogger(__name__)
 
 _READERS = 8
+
+# An index stands for several images: its digest, and that of the manifest that was chosen.
+TreeKey = tuple[str, str]
 
 
 class Store:
@@ -52,10 +56,10 @@ class Store:
         """Read everything again; an image with missing content is left out and logged."""
         await self.leases.drop_left_over()
         found = await self.stores.images.list(ours(self.engine_id))
-        trees = await self._trees({each.target.digest: each for each in found}.values())
+        trees = await self._trees({_tree_key(each): each for each in found}.values())
         records, images = [], {}
         for each in found:
-            if (tree := trees.get(each.target.digest)) is None:
+            if (tree := trees.get(_tree_key(each))) is None:
                 continue
             if (record := _record(each, tree.image_id)) is None:
                 continue
@@ -83,6 +87,14 @@ class Store:
         self._catalogue = self.catalogue.put(record, image=image)
         await self._drop_untagged(image.id)
         return previous if previous is not None and previous.id != image.id else None
+
+    async def replace(self, image: Image) -> None:
+        """Let the names of this image stand for its new manifest; those by digest stay with the old."""
+        for record in self.catalogue.records_of(image.id):
+            if record.reference is None or record.reference.digest is None:
+                await self._write(record.name, image)
+                changed = replace(record, target=image.target)
+                self._catalogue = self.catalogue.put(changed, image=image)
 
     async def keep(self, image: Image) -> None:
         """Hold an image that may have no name."""
@@ -116,7 +128,8 @@ class Store:
 
     async def _write(self, key: str, image: Image) -> ImageRecord:
         images = self.stores.images
-        labels = record_labels(self.engine_id, image.id, image.parent, image.layer_sizes)
+        chosen = image.manifest.digest if image.manifest.digest != image.target.digest else ""
+        labels = record_labels(self.engine_id, image.id, image.parent, image.layer_sizes, chosen)
         if key not in self.catalogue.records:
             try:
                 return await images.create(key, image.target, labels)
@@ -128,8 +141,8 @@ class Store:
                     ) from None
         return await images.update(key, image.target, labels)
 
-    async def _trees(self, records: Iterable[ImageRecord]) -> dict[str, Tree]:
-        trees: dict[str, Tree] = {}
+    async def _trees(self, records: Iterable[ImageRecord]) -> dict[TreeKey, Tree]:
+        trees: dict[TreeKey, Tree] = {}
         failures: list[EngineError] = []
         limit = trio.CapacityLimiter(_READERS)
 
@@ -137,8 +150,11 @@ class Store:
             target = _descriptor(record.target)
             async with limit:
                 try:
-                    trees[target.digest] = await read_tree(
-                        self.stores.content, target, self.platform
+                    trees[_tree_key(record)] = await read_tree(
+                        self.stores.content,
+                        target,
+                        self.platform,
+                        chosen=record.labels.get(CHOSEN, ""),
                     )
                 except (NotFound, InvalidParameter) as error:
                     log.warning("image %s is left out: %s", record.name, error)
@@ -175,6 +191,10 @@ def make_image(tree: Tree, sizes: tuple[int, ...], parent: str = "") -> Image:
         layer_sizes=sizes,
         parent=parent,
     )
+
+
+def _tree_key(record: ImageRecord) -> TreeKey:
+    return record.target.digest, record.labels.get(CHOSEN, "")
 
 
 def _record(found: ImageRecord, image_id: str) -> Record | None:

@@ -13,7 +13,7 @@ from engine.domain.images.importing import import_config
 from engine.domain.images.ingest import Ingest
 from engine.domain.images.loading import Loadable, Loader
 from engine.domain.images.manifests import CONFIG, LAYER, MANIFEST, Platform, make_manifest
-from engine.domain.images.messages import Adopt, Message
+from engine.domain.images.messages import Adopt, Message, Replace
 from engine.domain.images.ports import Archives, Descriptor, Resource
 from engine.domain.images.progress import Message as Progress
 from engine.domain.images.progress import layer_progress, status, stream
@@ -54,6 +54,14 @@ class Transfers:
     async def ingest(self) -> AsyncIterator[Ingest]:
         async with self._store.leases.lease() as lease:
             yield self._ingest(lease)
+
+    @asynccontextmanager
+    async def holding(self, resources: Sequence[Resource]) -> AsyncIterator[None]:
+        """Keep these, and what they are tied to, from being collected meanwhile."""
+        async with self._store.leases.lease() as lease:
+            for each in resources:
+                await self._stores.leases.add_resource(lease, each)
+            yield
 
     def _ingest(self, lease: str) -> Ingest:
         return Ingest(
@@ -122,13 +130,13 @@ class Transfers:
         yield status(tree.image_id)
 
     async def save(self, selected: Sequence[Selected]) -> AsyncGenerator[bytes, None]:
-        async with self._store.leases.lease() as lease:
-            for each in selected:
-                held = Resource(each.image.manifest.digest, "content")
-                await self._stores.leases.add_resource(lease, held)
-            async with aclosing(archive_of(self._stores.content, selected)) as pieces:
-                async for piece in pieces:
-                    yield piece
+        held = [Resource(each.image.manifest.digest, "content") for each in selected]
+        async with (
+            self.holding(held),
+            aclosing(archive_of(self._stores.content, selected)) as pieces,
+        ):
+            async for piece in pieces:
+                yield piece
         for each in selected:
             given = attributes(each.image, each.image.id)
             await self._emit("image", "save", each.image.id, given)
@@ -150,6 +158,15 @@ class Transfers:
             await ingest.tie(tree)
             image = make_image(tree, await ingest.sizes(tree), parent)
             return await self._mailbox.ask(Adopt(image, tuple(references), action))
+        raise DeadlineExceeded("the image could not be entered in time")
+
+    async def replace(self, ingest: Ingest, tree: Tree, before: Image) -> Image:
+        """Have an image go by another manifest with the same layers; shielded as `enter` is."""
+        image = make_image(tree, before.layer_sizes, before.parent)
+        with trio.move_on_after(_ENTRY, shield=True):
+            await ingest.tie(tree)
+            await self._mailbox.ask(Replace(image))
+            return image
         raise DeadlineExceeded("the image could not be entered in time")
 
     async def unpacked(self, image: Image) -> str:

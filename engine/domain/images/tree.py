@@ -15,12 +15,12 @@ from engine.domain.images.manifests import (
 from engine.domain.images.ports import Content, Descriptor
 from engine.errors import InvalidParameter
 
-__all__ = ["CONFIG_LIMIT", "Tree", "read_tree"]
+__all__ = ["CONFIG_LIMIT", "DEPTH", "MANIFEST_LIMIT", "Tree", "read_tree"]
 
 MANIFEST_LIMIT = 4 << 20
 CONFIG_LIMIT = 8 << 20
 # An index of an index of ...: nobody has more than two.
-_DEPTH = 4
+DEPTH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,21 @@ class Tree:
         return chain_ids(self.config.rootfs.diff_ids)
 
 
-async def read_tree(content: Content, target: Descriptor, platform: Platform) -> Tree:
-    """Raises NotFound for content that is missing, InvalidParameter for what makes no image."""
+async def read_tree(
+    content: Content, target: Descriptor, platform: Platform, *, chosen: str = ""
+) -> Tree:
+    """Raises NotFound for content that is missing, InvalidParameter for what makes no image.
+
+    From an index the manifest with the digest `chosen` is taken if it is there, else the platform's.
+    """
     manifest = target
-    for _ in range(_DEPTH):
+    for _ in range(DEPTH):
         if not is_index(manifest):
             break
         index = await content.read_all(manifest.digest, MANIFEST_LIMIT)
-        manifest = pick_platform(parse_index(index), platform)
+        entries = parse_index(index)
+        known = [each for each, _ in entries if each.digest == chosen]
+        manifest = known[0] if known else pick_platform(entries, platform)
     parsed = parse_manifest(await content.read_all(manifest.digest, MANIFEST_LIMIT))
     config = parse_config(await content.read_all(parsed.config.digest, CONFIG_LIMIT))
     expected, actual = len(parsed.layers), len(config.rootfs.diff_ids)

@@ -54,6 +54,10 @@ class Identity(msgspec.Struct, frozen=True):
     containerd_address: str
     namespace: str
     plugin_namespace: str
+    registry_config: RegistryConfig
+    http_proxy: str
+    https_proxy: str
+    no_proxy: str
 
 
 class System:
@@ -150,7 +154,10 @@ class System:
             os_version=facts.os_version,
             os_type="linux",
             architecture=facts.machine,
-            registry_config=RegistryConfig(insecure_registry_cidrs=["127.0.0.0/8"]),
+            registry_config=who.registry_config,
+            http_proxy=who.http_proxy,
+            https_proxy=who.https_proxy,
+            no_proxy=who.no_proxy,
             n_cpu=facts.cpus,
             mem_total=facts.memory,
             docker_root_dir=str(who.data_root),

@@ -1,43 +1,169 @@
-"""All that other rooms may import of volumes."""
+"""All that routes and other rooms may import of the volumes room."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
-import msgspec
-import trio
+from engine.domain.volumes import filters as filtering
+from engine.domain.volumes import rules, views
+from engine.domain.volumes.book import Book
+from engine.domain.volumes.filters import Filters
+from engine.domain.volumes.messages import (
+    Create,
+    Fill,
+    Message,
+    MountAll,
+    Provide,
+    Prune,
+    Release,
+    Remove,
+    Restore,
+    UnmountAll,
+)
+from engine.domain.volumes.ports import Disk, NotADirectory, Store
+from engine.domain.volumes.records import VolumeRecord, VolumeUse, VolumeWish
+from engine.domain.volumes.service import VolumesService
+from engine.domain.volumes.views import mounted, unmounted
+from engine.models.runtime import Mount
+from engine.models.volumes import (
+    Volume,
+    VolumeCreateRequest,
+    VolumeListResponse,
+    VolumePruneReport,
+)
+from supervisors import Mailbox
 
-from engine.domain.containers.binds import MountSpec, source_missing
-from engine.domain.names import generate_id
-
-__all__ = ["Volumes"]
+__all__ = [
+    "NotADirectory",
+    "VolumeRecord",
+    "VolumeUse",
+    "VolumeWish",
+    "Volumes",
+    "mounted",
+    "unmounted",
+]
 
 
 class Volumes:
-    """The local driver: ROOT/volumes/NAME/_data."""
+    """The volumes of this engine, all of the local driver. Reads answer at once, changes go through
+    the mailbox and run to their end though their asker leaves.
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    `service` is the factory for the supervision tree; before anything can be changed, `restore`
+    must be asked once.
+    """
 
-    async def provide(self, mounts: Iterable[MountSpec]) -> list[MountSpec]:
-        """The mounts with their sources on the host; InvalidParameter for a --mount without one."""
-        return await trio.to_thread.run_sync(self._provide, list(mounts))
+    def __init__(self, *, disk: Disk, store: Store) -> None:
+        self.mailbox: Mailbox[Message] = Mailbox("volumes", capacity=1024)
+        self._book = Book()
+        self._disk = disk
+        self._store = store
 
-    def _provide(self, mounts: list[MountSpec]) -> list[MountSpec]:
-        return [self._one(mount) for mount in mounts]
+    def service(self) -> VolumesService:
+        return VolumesService(self._book, self.mailbox, self._disk, self._store)
 
-    def _one(self, mount: MountSpec) -> MountSpec:
-        if mount.type == "bind":
-            if not os.path.lexists(mount.source):
-                if not mount.create_source:
-                    raise source_missing(mount.source)
-                os.makedirs(mount.source, mode=0o755, exist_ok=True)
-            return mount
-        if mount.type != "volume":
-            return mount
-        name = mount.name or generate_id()
-        directory = self._root / name / "_data"
-        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-        return msgspec.structs.replace(mount, name=name, source=str(directory))
+    # reading
+
+    def list(self, filters: Filters | None = None) -> VolumeListResponse:
+        """`GET /volumes`. Raises InvalidParameter for a filter that dockerd doesn't know."""
+        wanted = filters or {}
+        filtering.check_listing(wanted)
+        found = [
+            self._view(record)
+            for record in views.by_name(self._book.volumes.values())
+            if filtering.listed(record, wanted, used=bool(self._book.users(record.name)))
+        ]
+        return VolumeListResponse(volumes=found)
+
+    def inspect(self, name: str) -> Volume:
+        """`GET /volumes/{name}`; NotFound."""
+        return self._view(self._book.find(name))
+
+    def mountpoint(self, name: str) -> str:
+        """Where the volume's content is on the host."""
+        return self._disk.mountpoint(name)
+
+    def users(self, name: str) -> Sequence[str]:
+        """The IDs of the containers that refer to it."""
+        return self._book.users(name)
+
+    def check(self, wish: VolumeWish) -> None:
+        """Raises what `provide` would raise now for a wish that cannot be met."""
+        rules.check_wish(wish, self._book.volumes.get(wish.name))
+
+    def options(self, name: str) -> dict[str, str]:
+        return self._book.find(name).options or {}
+
+    async def may_be_filled(self, name: str) -> bool:
+        """False for a volume that surely has content. One that isn't mounted yet may be empty."""
+        if rules.needs_mount(self.options(name)):
+            return True
+        return await self._disk.is_empty(name)
+
+    async def size(self, name: str) -> int:
+        """Bytes in files; NotFound, SystemFailure."""
+        self._book.find(name)
+        return await self._disk.size(name)
+
+    # changing
+
+    async def create(self, request: VolumeCreateRequest) -> Volume:
+        """`POST /volumes/create`; an existing volume of the same driver is the answer."""
+        wish = VolumeWish(
+            name=request.name,
+            driver=request.driver,
+            labels=request.labels,
+            options=request.driver_opts,
+        )
+        return self._view(await self.mailbox.ask(Create(wish)))
+
+    async def remove(self, name: str, *, force: bool = False) -> None:
+        """NotFound (not with force), Conflict while containers refer to it."""
+        await self.mailbox.ask(Remove(name, force))
+
+    async def prune(self, filters: Filters, *, everything: bool = False) -> VolumePruneReport:
+        """Unused volumes; only anonymous ones unless `everything` or the filter `all` says so."""
+        return await self.mailbox.ask(Prune(filtering.pruning(filters, everything=everything)))
+
+    async def restore(self, uses: Iterable[VolumeUse]) -> None:
+        """Take up what the containers refer to. A volume whose record was lost gets a new one."""
+        await self.mailbox.ask(Restore(tuple(uses)))
+
+    async def provide(
+        self, container_id: str, wishes: Iterable[VolumeWish]
+    ) -> Sequence[VolumeRecord]:
+        """Create or use each, with a reference; the answers in the wishes' order."""
+        return await self.mailbox.ask(Provide(container_id, tuple(wishes)))
+
+    async def release(self, container_id: str, discard: Iterable[str] = ()) -> None:
+        """Drop a container's references, and those of the volumes that nobody else has. Idempotent."""
+        await self.mailbox.ask(Release(container_id, tuple(discard)))
+
+    async def fill(
+        self, container_id: str, name: str, subpath: str, rootfs: Sequence[Mount], path: str
+    ) -> None:
+        """Copy-up from a root file system that isn't in use, into the volume if it is empty.
+
+        NotADirectory when the root has a file there.
+        """
+        await self.mailbox.ask(Fill(container_id, name, subpath, rootfs, path))
+
+    async def mount(self, container_id: str, names: Iterable[str]) -> None:
+        """Mount the volumes with options; SystemFailure `error while mounting volume ...`."""
+        wanted = tuple(name for name in names if rules.needs_mount(self.options(name)))
+        if wanted:
+            await self.mailbox.ask(MountAll(container_id, wanted))
+
+    async def unmount(self, container_id: str) -> None:
+        """Idempotent; never fails for a mount that stays."""
+        if self._book.mounted_for(container_id):
+            await self.mailbox.ask(UnmountAll(container_id))
+
+    async def expose(self, name: str, subpath: str, point: str) -> None:
+        """Bind a path below the volume to `point` until `conceal`; SystemFailure when it isn't there."""
+        await self._disk.expose(name, subpath, point)
+
+    async def conceal(self, point: str) -> None:
+        await self._disk.conceal(point)
+
+    def _view(self, record: VolumeRecord) -> Volume:
+        return views.volume_view(record, self._disk.mountpoint(record.name))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import stat
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.api.listeners import (
+    Bound,
     FdListener,
     ListenError,
     TcpListener,
@@ -45,6 +47,21 @@ def test_a_socket_is_for_owner_and_group_and_goes_at_the_end(tmp_path: Path) -> 
     assert stat.S_IMODE(path.stat().st_mode) == 0o660
     bound.close()
     assert not path.exists()
+
+
+def test_docker_host_is_what_a_client_here_can_use(tmp_path: Path) -> None:
+    with contextlib.closing(bind_unix(UnixListener(tmp_path / "a.sock", "0"))) as bound:
+        assert bound.docker_host == f"unix://{tmp_path}/a.sock"
+
+
+@pytest.mark.parametrize(
+    ("listened", "used"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1")]
+)
+def test_docker_host_of_every_address_is_the_loopback(listened: str, used: str) -> None:
+    sock = socket.socket()
+    sock.bind((listened, 0))
+    with contextlib.closing(Bound(sock)) as bound:
+        assert bound.docker_host == f"tcp://{used}:{sock.getsockname()[1]}"
 
 
 def test_a_dead_socket_is_replaced(tmp_path: Path) -> None:
@@ -116,3 +133,18 @@ def test_sockets_of_systemd_are_taken_by_name_and_number() -> None:
         with pytest.raises(ListenError, match="fd://other"):
             inherited(FdListener("other"), env, first=first)
     assert passed.fileno() == -1
+
+
+async def test_a_spare_socket_is_left_to_who_listens_there(tmp_path: Path) -> None:
+    own, spare = tmp_path / "own.sock", tmp_path / "spare.sock"
+    wanted = [UnixListener(own, "0"), UnixListener(spare, "0", spare=True)]
+    with contextlib.closing(bind_unix(UnixListener(spare, "0"))):
+        bound = await bind_all(wanted)
+        assert [each.path for each in bound] == [own]
+        for each in bound:
+            each.close()
+        assert spare.exists()
+    bound = await bind_all(wanted)
+    assert [each.path for each in bound] == [own, spare]
+    for each in bound:
+        each.close()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import trio
@@ -36,6 +37,10 @@ class Watched:
         async def flood():  # type: ignore[no-untyped-def]
             return stream_response(self.flood())
 
+        @app.get("/beside")
+        async def beside():  # type: ignore[no-untyped-def]
+            return stream_response(self.beside(), headers_first=False)
+
         @app.post("/containers/<id>/start")
         async def start(id: str):  # type: ignore[no-untyped-def]
             return empty_response()
@@ -54,6 +59,23 @@ class Watched:
             raise
         finally:
             self.ended.set()
+
+    @asynccontextmanager
+    async def beside(self) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A task of its own feeds the body."""
+        send, receive = trio.open_memory_channel[bytes](1)
+
+        async def work() -> None:
+            try:
+                await send.send(b"first\n")
+                await trio.sleep_forever()
+            finally:
+                self.cancelled.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(work)
+            yield receive
+            nursery.cancel_scope.cancel()
 
     async def fails(self) -> AsyncIterator[bytes]:
         await trio.lowlevel.checkpoint()
@@ -111,6 +133,17 @@ async def test_a_client_that_leaves_cancels_the_stream(tmp_path: Path) -> None:
         with trio.fail_after(1):
             await watched.cancelled.wait()
             await watched.ended.wait()
+
+
+async def test_a_client_that_leaves_ends_the_work_beside_the_stream(tmp_path: Path) -> None:
+    watched = Watched()
+    async with serving(watched.register, tmp_path / "s"):
+        async with await connect(tmp_path / "s") as client:
+            await client.send(b"GET /beside HTTP/1.1\r\nHost: x\r\n\r\n")
+            await client.read_head()
+            assert not watched.cancelled.is_set()
+        with trio.fail_after(1):
+            await watched.cancelled.wait()
 
 
 async def test_a_client_that_leaves_in_mid_flood_cancels_the_stream(tmp_path: Path) -> None:

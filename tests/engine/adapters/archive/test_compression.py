@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 import zstandard
 
-from engine.adapters.archive.compression import decompressed, sniff
+from engine.adapters.archive.compression import compressed, decompressed, sniff
 from engine.errors import InvalidParameter
 from tests.fakes.image_archives import chunks_of
 
@@ -66,3 +66,9 @@ async def test_bomb_comes_in_bounded_pieces() -> None:
     bomb = gzip.compress(bytes(64 << 20))
     async for piece in decompressed(chunks_of(bomb, len(bomb))):
         assert len(piece) <= 1 << 20
+
+
+async def test_stream_is_compressed_to_the_same_bytes_each_time() -> None:
+    first = b"".join([piece async for piece in compressed(chunks_of(PLAIN))])
+    assert gzip.decompress(first) == PLAIN
+    assert b"".join([piece async for piece in compressed(chunks_of(PLAIN))]) == first

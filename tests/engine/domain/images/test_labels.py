@@ -18,7 +18,13 @@ def test_sizes_for_other_layers_are_none(text: str) -> None:
 
 def test_image_without_layers_has_no_snapshot() -> None:
     assert config_labels("overlayfs", "") == {}
-    assert config_labels("native", "c") == {"containerd.io/gc.ref.snapshot.native": "c"}
+
+
+def test_image_holds_its_layers_and_their_init_layer() -> None:
+    assert config_labels("native", "c") == {
+        "containerd.io/gc.ref.snapshot.native": "c",
+        "containerd.io/gc.ref.snapshot.native/init": "init-c",
+    }
 
 
 def test_labels_of_the_deepest_image_fit_containerds_limit() -> None:

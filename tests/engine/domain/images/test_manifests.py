@@ -5,7 +5,9 @@ import json
 import pytest
 
 from engine.domain.images.manifests import (
+    MANIFEST,
     Platform,
+    kind_of,
     make_manifest,
     parse_digest,
     parse_index,
@@ -54,6 +56,40 @@ def test_platform_is_picked_before_a_silent_entry() -> None:
     assert pick_platform(entries, Platform("linux", "amd64")) == named(3)
     assert pick_platform(entries, Platform("linux", "arm64")) == named(2)
     assert pick_platform(entries, Platform("linux", "s390x")) == named(1)
+
+
+def test_variant_that_every_machine_runs_goes_first() -> None:
+    entries = [
+        (named(1), Platform("linux", "amd64", "v3")),
+        (named(2), Platform("linux", "amd64")),
+        (named(3), Platform("linux", "arm", "v5")),
+    ]
+    assert pick_platform(entries, Platform("linux", "amd64")) == named(2)
+    assert pick_platform(entries, Platform("linux", "amd64", "v3")) == named(1)
+    assert pick_platform(entries, Platform("linux", "arm")) == named(3)
+
+
+def test_what_is_manifest_and_index_at_once_is_refused() -> None:
+    both = b'{"config": {}, "layers": [], "manifests": []}'
+    with pytest.raises(InvalidParameter, match="an index as well"):
+        parse_manifest(both)
+    with pytest.raises(InvalidParameter, match="a manifest as well"):
+        parse_index(both)
+
+
+@pytest.mark.parametrize(
+    ("stated", "data", "kind"),
+    [
+        (MANIFEST, b"{}", MANIFEST),
+        ("text/plain", b'{"mediaType": "application/vnd.docker.distribution.manifest.v2+json"}', "application/vnd.docker.distribution.manifest.v2+json"),
+        ("", b'{"manifests": []}', "application/vnd.oci.image.index.v1+json"),
+        ("application/json", b'{"layers": []}', MANIFEST),
+    ],
+)  # fmt: skip
+def test_kind_is_what_the_registry_says_or_the_document(
+    stated: str, data: bytes, kind: str
+) -> None:
+    assert kind_of(stated, data) == kind
 
 
 def test_missing_platform_is_not_found() -> None:

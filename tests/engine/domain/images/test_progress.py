@@ -14,4 +14,6 @@ def test_layer_progress_is_written_as_dockerd_does() -> None:
 
 def test_half_a_layer_has_half_a_bar() -> None:
     message = layer_progress("sha256:95721637d6ccfcf6", 1_000_000, 2_000_000)
-    assert message["progress"] == "[=========================>                         ]  1MB/2MB"
+    assert (
+        message["progress"] == "[=========================>                         ]      1MB/2MB"
+    )

@@ -1,0 +1,1 @@
+"""`just demo`: the engine's main job, shown and checked step by step through its API alone."""

@@ -1,0 +1,1 @@
+"""The distribution API of registries: pull, push, login, search, over httpx."""

@@ -1,0 +1,1 @@
+"""Volumes on the host: their directories, their mounts, and copy-up into them."""

@@ -1,0 +1,126 @@
+"""The commands: shell lines that use the docker CLI on a daemon which has busybox:latest and no containers.
+
+`D` stands for a scratch directory. Names are the case's own, so that nothing is left in its way.
+"""
+
+from __future__ import annotations
+
+RUN = "docker run --rm --net none"
+
+CASES: dict[str, str] = {
+    "output": "docker run --net none busybox echo hi",
+    "both outputs and the exit code": f"{RUN} busybox sh -c 'echo out; echo err >&2; exit 7'",
+    "missing command": f"{RUN} busybox nosuchcmd",
+    "command that is a file": f"{RUN} busybox /etc/passwd",
+    "command that is a directory": f"{RUN} busybox /tmp",
+    "unknown flag": "docker run --nosuchflag busybox",
+    "working directory is made": f"{RUN} -w /var/nosuch busybox pwd",
+    "relative working directory": f"{RUN} -w rel busybox pwd",
+    "environment": f"{RUN} -h h -e A=1 -e B=2 -e C busybox env",
+    "hostname": f"{RUN} -h hosty busybox sh -c 'hostname; cat /etc/hostname; cat /etc/hosts'",
+    "piped stdin": f"echo hello | {RUN} -i busybox cat",
+    "stdin that nobody asked for": f"echo hello | {RUN} busybox cat",
+    "life": """
+        docker run -d --name d1 --net none busybox sleep 100 >/dev/null
+        docker ps --format '{{.Names}} {{.Image}} {{.Command}} {{.Ports}}'
+        docker stop -t 0 d1; docker ps -a --format '{{.Names}}'; docker start d1; docker kill d1; docker rm d1""",
+    "removal of a running one": """
+        docker run -d --name d2 --net none busybox sleep 100 >/dev/null
+        docker rm d2; docker rm -f d2; docker rm -f d2; docker rm d2""",
+    "unknown container": """
+        for command in stop kill rm logs attach start restart wait port; do docker $command nosuch; done
+        docker exec nosuch true; docker inspect --type container nosuch""",
+    "created only": """
+        docker create --name c1 --net none busybox true >/dev/null
+        docker kill c1; docker stop c1; docker exec c1 true; docker attach c1; docker logs c1; docker wait c1
+        docker start -a c1; echo $?; docker wait c1""",
+    "names": """
+        docker create --name c2 --net none busybox true >/dev/null; docker create --name c2 busybox true
+        docker create --name 'bad name' busybox; docker create --name -x busybox; docker create --name a busybox""",
+    "stop signal is caught": """
+        docker run -d --name s1 --net none busybox sh -c 'trap "echo got; exit 5" TERM; while :; do sleep 0.1; done' >/dev/null
+        sleep 0.3; docker stop s1; docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' s1; docker logs s1""",
+    "signals": """
+        docker run -d --name s2 --net none busybox sh -c 'trap "echo got" USR1; while :; do sleep 0.1; done' >/dev/null
+        sleep 0.3; docker kill -s USR1 s2; sleep 0.5; docker logs s2; docker kill -s 99 s2; docker kill -s NOSUCH s2
+        docker restart -t 0 s2; docker inspect -f '{{.State.Status}} {{.RestartCount}}' s2""",
+    "own stop signal and time-out": """
+        docker run --net none --stop-signal USR1 --stop-timeout 1 --name s3 -d busybox sh -c 'trap "exit 8" USR1; while :; do sleep 0.1; done' >/dev/null
+        sleep 0.3; docker stop s3; docker inspect -f '{{.State.ExitCode}}' s3""",
+    "logs": """
+        docker run --name l1 --net none busybox seq 1 20
+        docker logs l1 2>/dev/null | wc -l; docker logs --tail 3 l1; docker logs --tail 0 l1; docker logs --since 1h --tail 1 l1
+        docker logs --until 1h l1 | wc -l; docker logs --details --tail 1 l1; docker logs --tail x l1 | wc -l""",
+    "followed logs": """
+        (docker run --name l2 --net none busybox sh -c 'echo a; sleep 0.5; echo b; sleep 0.5; echo c' >/dev/null &)
+        sleep 0.7; docker logs -f l2""",
+    "log driver none": """
+        docker run --name l3 --net none --log-driver none busybox echo x; docker logs l3""",
+    "log options": f"""
+        {RUN} --log-opt nosuch=1 busybox echo x; {RUN} --log-opt max-size=10q busybox echo x""",
+    "rotated log": """
+        docker run --name l4 --net none --log-opt max-size=1k --log-opt max-file=2 busybox seq 1000 >/dev/null; docker logs l4 | tail -1""",
+    "bind makes its source": f"{RUN} -v $D/made:/x busybox ls -d /x; ls -d $D/made | wc -l",
+    "mount needs its source": f"{RUN} --mount type=bind,source=/nosuchsource,target=/x busybox ls -d /x",
+    "relative bind target": f"{RUN} -v /tmp:rel busybox ls",
+    "read-only bind": f"""
+        mkdir $D/src; echo f > $D/src/f; {RUN} -v $D/src:/x:ro busybox sh -c 'cat /x/f; touch /x/g'
+        {RUN} -v $D/src:/x busybox sh -c 'touch /x/g'; ls $D/src""",
+    "tmpfs": f"""{RUN} --tmpfs /tt:size=1m busybox sh -c 'df /tt | tail -1 | awk "{{print \\$1,\\$2,\\$6}}"'""",
+    "read-only root": f"{RUN} --read-only busybox touch /x",
+    "numeric user and groups": f"{RUN} -u 1000:1001 --group-add 5 busybox id",
+    "unknown user": f"{RUN} -u nosuchuser busybox id",
+    "entrypoint": f"{RUN} --entrypoint echo busybox -n foo; {RUN} --entrypoint '' busybox sh -c 'echo x'",
+    "exec": """
+        docker run -d --name e1 --net none -e X=1 busybox sleep 100 >/dev/null
+        docker exec e1 sh -c 'echo $X; exit 3'; echo "rc $?"; docker exec -e Y=2 -w /tmp -u 7 e1 sh -c 'echo $Y; pwd; id -u'
+        docker exec -w /nosuch e1 true; echo "rc $?"; docker exec -d e1 touch /tmp/q; sleep 0.5; docker exec e1 ls /tmp
+        echo in | docker exec -i e1 cat; docker exec -u nosuchu e1 true; echo "rc $?"; docker exec e1 /etc/passwd; echo "rc $?" """,
+    "exec in a stopped one": """
+        docker run -d --name e2 --net none busybox sleep 100 >/dev/null; docker stop -t 0 e2 >/dev/null; docker exec e2 true; echo "rc $?" """,
+    "attach": """
+        docker run -d --name a1 --net none busybox sh -c 'sleep 0.7; echo attached; sleep 0.3; exit 9' >/dev/null; docker attach a1; echo "rc $?" """,
+    "stdin alone": """
+        docker run -i -a stdin --net none --name a2 busybox cat </dev/null | wc -c; sleep 0.5; docker inspect -f '{{.State.Status}}' a2""",
+    "info": "docker info --format '{{.OSType}} {{.Architecture}} {{.LoggingDriver}} {{.DefaultRuntime}} {{.Swarm.LocalNodeState}}'",
+    "image names": """
+        docker images --format '{{.Repository}}:{{.Tag}}'; docker rmi nosuch
+        docker tag busybox foo/bar:v1; docker images --format '{{.Repository}}:{{.Tag}}' foo/bar; docker rmi foo/bar:v1""",
+    "image in use": "docker create --name i1 --net none busybox true >/dev/null; docker rmi busybox; docker rm i1 >/dev/null",
+    "inspect": """
+        docker create --name i2 --net none busybox true >/dev/null
+        docker inspect -f '{{.Config.Cmd}} {{.Path}} {{.Args}} {{.HostConfig.NetworkMode}} {{.HostConfig.LogConfig}} {{.HostConfig.RestartPolicy}} {{.Platform}}' i2""",
+    "published port": """
+        docker run -d --name p1 -p 18080:80 busybox sleep 100 >/dev/null; docker port p1; docker ps --format '{{.Ports}}'
+        docker inspect -f '{{json .NetworkSettings.Ports}}' p1; docker run --rm -p 18080:80 busybox true""",
+    "port out of range": "docker run --rm -p 99999:80 busybox true",
+    "wait": "docker run -d --name w1 --net none busybox sh -c 'sleep 0.5; exit 4' >/dev/null; docker wait w1; docker wait w1",
+    "capabilities": f"""
+        {RUN} --cap-drop ALL busybox sh -c 'grep Cap /proc/self/status'; {RUN} --cap-add NET_ADMIN busybox sh -c 'grep CapEff /proc/self/status'""",
+    "confinement": f"""
+        {RUN} busybox sh -c 'grep -E "Cap|Seccomp:|NoNew" /proc/self/status; mount | wc -l; ls /dev'""",
+    "file limit": f"{RUN} --ulimit nofile=100:200 busybox sh -c 'ulimit -n; ulimit -Hn'",
+    "memory below the minimum": f"{RUN} -m 1m busybox true",
+    "too many processors": f"{RUN} --cpus 1000 busybox true | sed 's/[0-9.]*[0-9]/N/g'",
+    "unknown network": "docker run --rm --net nosuchnet busybox true; docker run --rm --net container:nosuch busybox true",
+    "joined network": """
+        docker run -d --name n1 busybox sleep 100 >/dev/null
+        docker run --rm --net container:n1 busybox sh -c 'hostname | wc -c; ip -o addr show eth0 | grep -c "inet 172"'
+        docker stop -t 0 n1 >/dev/null; docker run --rm --net container:n1 busybox true""",
+    "restart policies": f"""
+        {RUN} --restart always busybox true; docker create --restart sometimes busybox true
+        docker run -d --net none --name r1 --restart on-failure:2 busybox sh -c 'exit 3' >/dev/null; sleep 2
+        docker inspect -f '{{{{.State.Status}}}} {{{{.State.ExitCode}}}} {{{{.RestartCount}}}}' r1
+        docker run -d --net none --name r2 --restart always busybox sleep 100 >/dev/null; docker stop -t 0 r2; docker inspect -f '{{{{.State.Status}}}}' r2""",
+    "no terminal for -it": f"{RUN} -it busybox true",
+    "terminal of its own": f"{RUN} -t busybox sh -c 'tty; echo é'",
+    "networks": "docker network ls --format '{{.Name}} {{.Driver}} {{.Scope}}'; docker network inspect nosuch",
+    "shared memory": f"""{RUN} --shm-size 10m busybox sh -c 'df -k /dev/shm | tail -1 | awk "{{print \\$2}}"'""",
+    "domain name and extra hosts": f"""
+        {RUN} --hostname h --domainname d busybox cat /etc/hosts
+        {RUN} --add-host foo:1.2.3.4 --dns 9.9.9.9 --dns-search x.y --dns-opt ndots:3 busybox sh -c 'grep foo /etc/hosts; cat /etc/resolv.conf'""",
+    "labels": """
+        docker create --label a=b --name lb --net none busybox >/dev/null; docker ps -a --filter label=a=b --format '{{.Names}} {{.Labels}}'""",
+    "exit code above 128": f"{RUN} busybox sh -c 'exit 137'",
+    "cidfile": f"{RUN} --cidfile $D/cid busybox true; wc -c < $D/cid",
+}
