@@ -124,6 +124,10 @@ class Operation(ABC):
             assert answer.status in (204, 404), answer
         if self.id:
             assert processes_in(self.id) == []
+        self.wait_for(self.no_volumes, "its volume is gone")
+
+    def no_volumes(self) -> bool:
+        return not self.daemon.json("GET", "/volumes")["Volumes"]
 
 
 class Start(Operation):

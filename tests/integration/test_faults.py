@@ -178,8 +178,13 @@ def check_leftovers(daemon: FaultyDaemon, bystander: str) -> None:
     assert ctr("containers", "ls", "-q") == [bystander]
     snapshots = [each for each in ctr("snapshots", "ls")[1:] if len(each) == 64]
     assert snapshots == [bystander]
-    for folder in ("data/containers", "exec/fifo"):
-        assert [each.name for each in (daemon.root / folder).iterdir()] == [bystander], folder
+    for folder, expected in (
+        ("data/containers", [bystander]),
+        ("exec/fifo", [bystander]),
+        ("data/volumes", []),
+    ):
+        found = [each.name for each in (daemon.root / folder).iterdir()]
+        assert [name for name in found if not name.startswith(".")] == expected, folder
     assert daemon.json("GET", "/volumes")["Volumes"] in ([], None)
     rules = daemon.inside("nft", "list", "ruleset", capture_output=True).stdout
     assert "dport" not in rules or "127.0.0.1 ." not in rules, rules

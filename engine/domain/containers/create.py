@@ -60,8 +60,10 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
         info=settings.info,
     )
     host = joins.with_ids(_with_defaults(checked.host, outside), room.registry)
-    mounts = binds.resolve_mounts(
-        config, host, inherited=_inherited(room, host), data_root=str(settings.data_root)
+    mounts = outside.volumes.named(
+        binds.resolve_mounts(
+            config, host, inherited=_inherited(room, host), data_root=str(settings.data_root)
+        )
     )
     if message.version < SUBPATH_SINCE:
         mounts = [msgspec.structs.replace(each, subpath="") for each in mounts]

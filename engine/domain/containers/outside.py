@@ -18,6 +18,7 @@ from engine.domain.containers.settings import RoomSettings
 from engine.domain.containers.volumes import ContainerVolumes
 from engine.domain.events.facade import Batch, Intent, Journal, NewEvent
 from engine.domain.images.facade import Images
+from engine.domain.streams.session import Holder
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Outside:
     sandboxes: Sandboxes
     volumes: ContainerVolumes
     settings: RoomSettings
+    holder: Holder
     init_layers: set[str] = field(default_factory=set)
     init_lock: trio.Lock = field(default_factory=trio.Lock)
     users: dict[tuple[str, str, tuple[str, ...]], User] = field(default_factory=dict)

@@ -16,7 +16,7 @@ CASES: dict[str, str] = {
     "unknown flag": "docker run --nosuchflag busybox",
     "working directory is made": f"{RUN} -w /var/nosuch busybox pwd",
     "relative working directory": f"{RUN} -w rel busybox pwd",
-    "environment": f"{RUN} -h h -e A=1 -e B=2 -e C busybox env",
+    "environment": f"{RUN} -h h -e A=1 -e B=2 -e C busybox sh -c 'env | sort'",
     "hostname": f"{RUN} -h hosty busybox sh -c 'hostname; cat /etc/hostname; cat /etc/hosts'",
     "piped stdin": f"echo hello | {RUN} -i busybox cat",
     "stdin that nobody asked for": f"echo hello | {RUN} busybox cat",
