@@ -41,10 +41,9 @@ class Answer:
     def fine(self) -> bool:
         return 0 < self.status < 400
 
-    @property
-    def named(self) -> bool:
+    def refuses(self, *statuses: int) -> bool:
         """A refusal that says why."""
-        return self.status in (500, 503) and bool(self.text.strip())
+        return self.status in statuses and bool(self.text.strip())
 
 
 class Operation(ABC):
