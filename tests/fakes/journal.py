@@ -34,7 +34,8 @@ class FakeJournal:
             self.open[intent.kind, intent.subject] = intent
         for key in batch.closes:
             self.open.pop(key, None)
-        self.events += batch.events
+        known = {each.key for each in self.events}
+        self.events += [each for each in batch.events if each.key not in known]
         return len(self.events) if batch.events else 0
 
     async def emit(self, type: str, action: str, actor_id: str, attributes: dict[str, str]) -> None:

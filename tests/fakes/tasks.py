@@ -69,7 +69,7 @@ class Process:
 
 
 class FakeTasks:
-    """`deaf` are the signals that processes do not die of; `codes` the exit codes of the others."""
+    """`deaf` are the signals that processes do not die of, `immortal` the containers that die of none."""
 
     def __init__(
         self,
@@ -82,6 +82,7 @@ class FakeTasks:
         self._exit = exit
         self.all: dict[tuple[str, str], Process] = {}
         self.deaf: set[int] = set()
+        self.immortal: set[str] = set()
         self.resources: dict[str, Any] = {}
         self.metrics: tuple[int, dict[str, Any]] = (2, {})
         self._next_pid = 1000
@@ -143,6 +144,8 @@ class FakeTasks:
         if process.status == "stopped":
             raise NotFound("process already finished: not found")
         process.signals.append(signal)
+        if container_id in self.immortal:
+            return
         if signal == SIGKILL or signal not in self.deaf:
             if process.status == "paused":
                 process.pending.append(signal)
