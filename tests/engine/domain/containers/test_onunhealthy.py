@@ -14,7 +14,7 @@ def test_label_is_an_action_and_perhaps_how_often() -> None:
 
 @pytest.mark.parametrize("text", ["panic", "restart:", "restart:-1", "restart:x"])
 def test_other_labels_are_refused(text: str) -> None:
-    with pytest.raises(InvalidParameter, match="invalid label trimaran.on-unhealthy="):
+    with pytest.raises(InvalidParameter, match=r"invalid label trimaran\.on-unhealthy="):
         parse(text)
 
 
