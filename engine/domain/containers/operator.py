@@ -26,6 +26,7 @@ from engine.domain.containers.messages import (
     Restart,
     Start,
     Stop,
+    Unhealthy,
     Unpause,
     Update,
 )
@@ -33,7 +34,7 @@ from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.reconcile import AWAY, put_off_restart, reconcile
 from engine.domain.containers.records import Status
 from engine.domain.containers.rename import rename
-from engine.domain.containers.stop import kill, stop
+from engine.domain.containers.stop import end_unhealthy, kill, stop
 from engine.domain.containers.update import update
 from engine.domain.events.facade import Batch
 from engine.errors import Conflict
@@ -80,6 +81,8 @@ class Operator(Worker):
                 await self._start()
             case Again(boot):
                 await self._again(boot=boot)
+            case Unhealthy(generation):
+                await end_unhealthy(cell, outside, generation)
             case Stop(timeout, signal, unasked):
                 await stop(cell, outside, timeout=timeout, signal=signal, asked=not unasked)
             case Restart(timeout, signal):

@@ -90,7 +90,7 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     batch.announce(mount_events(record))
     await outside.journal.commit(batch.event(event(record, "start", once=f"start {generation}")))
     cell.record = record
-    cell.starting, cell.told, cell.checkup = False, None, None
+    cell.starting, cell.told, cell.checkup, cell.reason = False, None, None, ""
     await watch_health(cell, outside)
 
 
