@@ -14,6 +14,7 @@ from engine.domain.execs.records import Exec
 from engine.domain.execs.session import ExecSession
 from engine.domain.execs.store import ExecStore
 from engine.domain.names import generate_id
+from engine.domain.streams.detach import parse_detach_keys
 from engine.domain.streams.session import ProcessStreams
 from engine.errors import Conflict, EngineError, InvalidParameter
 from engine.models.execs import ExecConfig, ExecInspect, ExecStartRequest, ProcessConfig
@@ -33,6 +34,7 @@ class Execs:
         rules.check_exec(cell.record)
         if not config.cmd:
             raise InvalidParameter("No exec command specified")
+        parse_detach_keys(config.detach_keys, kind="escape")  # before anything can be claimed
         exec_id = generate_id()
         exec = Exec(exec_id, cell.id, config, self._streams(cell.id, exec_id))
         extra = {"execID": exec_id}
