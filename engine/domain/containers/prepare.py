@@ -12,8 +12,9 @@ from pathlib import Path
 
 import trio
 
-from engine.domain.containers import files, users
+from engine.domain.containers import files, ipc, users
 from engine.domain.containers.cell import Cell
+from engine.domain.containers.devices import find_devices
 from engine.domain.containers.joins import donor
 from engine.domain.containers.oci.build import build_spec, encode_spec
 from engine.domain.containers.oci.plan import HOST, NEW, Namespaces, SpecPlan, User
@@ -37,7 +38,7 @@ class Prepared:
     rootfs: Sequence[Mount]
     plan: SpecPlan
     place: Place
-    options: RuncOptions
+    options: RuncOptions | None
 
 
 async def prepare(cell: Cell, outside: Outside) -> Prepared:
@@ -49,7 +50,15 @@ async def prepare(cell: Cell, outside: Outside) -> Prepared:
     rootfs = await root_snapshot(record, outside)
     user = await resolve_user(record, rootfs, outside)
     await write_files(record, outside, place)
-    plan = spec_plan(record, outside, place, user)
+    found = await find_devices(record.host, outside.host)
+    namespace, shm = ipc.place(record, outside)
+    plan = replace(
+        spec_plan(record, outside, place, user),
+        devices=found.nodes,
+        block_devices=found.blocks,
+        shm_path=shm,
+    )
+    plan = replace(plan, namespaces=replace(plan.namespaces, ipc=namespace))
     if networker is not None:
         plan = with_files_of(plan, outside.directory(networker.id))
     if forebear is not None:
@@ -215,7 +224,7 @@ async def put_record(record: Container, outside: Outside, spec: bytes) -> None:
         await containers.create(
             record.id,
             labels=labels,
-            runtime=RUNC_RUNTIME,
+            runtime=outside.settings.shims.get(record.runtime, RUNC_RUNTIME),
             runtime_options=runc_options(record, outside),
             spec=spec,
             snapshotter=record.snapshotter,
@@ -226,7 +235,9 @@ async def put_record(record: Container, outside: Outside, spec: bytes) -> None:
         await containers.update_spec(record.id, spec)
 
 
-def runc_options(record: Container, outside: Outside) -> RuncOptions:
-    """A root of our own: the shim's default is shared by every containerd of the machine."""
+def runc_options(record: Container, outside: Outside) -> RuncOptions | None:
+    """A root of our own: the shim's default is shared by every containerd of the machine. None: not runc's shim."""
+    if outside.settings.shims.get(record.runtime, RUNC_RUNTIME) != RUNC_RUNTIME:
+        return None
     binary = outside.settings.runtimes.get(record.runtime, "")
     return RuncOptions(binary_name=binary, root=str(outside.settings.exec_root / "runc"))

@@ -7,7 +7,7 @@ import time
 import msgspec
 import trio
 
-from engine.domain.containers import rules
+from engine.domain.containers import ipc, rules
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import delete_task
@@ -51,6 +51,7 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     cell.preparation = None
     ports = await outside.sandboxes.publish(cell.record)
     await outside.volumes.mount(cell.record)
+    await ipc.mount(cell.record, outside)
     await open_streams(cell, outside, generation)
     paths = cell.streams.paths
     tasks = outside.runtime.tasks
