@@ -36,7 +36,8 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
             found = await containers.list_with_sizes(found)
         return json_response(down("container-summary", found, api_version()))
 
-    @app.get("/containers/<name>/json")
+    # A linked container is also known as PARENT/ALIAS.
+    @app.get("/containers/<path:name>/json")
     async def container_inspect(name: str) -> Response:
         sized = query_bool("size")
         found = await containers.inspect_with_sizes(name) if sized else containers.inspect(name)
@@ -90,8 +91,11 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         await containers.resize(name, query_number("h"), query_number("w"))
         return empty_response(200)
 
-    @app.delete("/containers/<name>")
+    @app.delete("/containers/<path:name>")
     async def container_delete(name: str) -> Response:
+        if query_bool("link"):
+            await containers.unlink(name)
+            return empty_response()
         await containers.remove(name, force=query_bool("force"), volumes=query_bool("v"))
         return empty_response()
 

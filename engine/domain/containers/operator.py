@@ -10,7 +10,7 @@ import logging
 
 import trio
 
-from engine.domain.containers import exit, pause, policy, remove, rules, start
+from engine.domain.containers import exit, pause, policy, relink, remove, rules, start
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.messages import (
     Again,
@@ -26,6 +26,7 @@ from engine.domain.containers.messages import (
     Restart,
     Start,
     Stop,
+    Unlink,
     Unpause,
     Update,
 )
@@ -99,6 +100,8 @@ class Operator(Worker):
                 await pause.pause(cell, outside)
             case Unpause():
                 await pause.unpause(cell, outside)
+            case Unlink(alias):
+                await relink.unlink(cell, outside, alias)
             case Rename(name):
                 await rename(cell, outside, name)
             case Reconcile():

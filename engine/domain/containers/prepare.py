@@ -12,10 +12,11 @@ from pathlib import Path
 
 import trio
 
-from engine.domain.containers import files, ipc, users
+from engine.domain.containers import files, ipc, links, users
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.devices import find_devices
 from engine.domain.containers.joins import donor
+from engine.domain.containers.links import Linked
 from engine.domain.containers.oci.build import build_spec, encode_spec
 from engine.domain.containers.oci.plan import HOST, NEW, Namespaces, SpecPlan, User
 from engine.domain.containers.outside import Outside
@@ -49,7 +50,8 @@ async def prepare(cell: Cell, outside: Outside) -> Prepared:
     place = await outside.sandboxes.prepare(record)
     rootfs = await root_snapshot(record, outside)
     user = await resolve_user(record, rootfs, outside)
-    await write_files(record, outside, place)
+    linked = links.linked(record, outside.registry)
+    await write_files(record, outside, place, linked)
     found = await find_devices(record.host, outside.host)
     namespace, shm = ipc.place(record, outside)
     plan = replace(
@@ -57,6 +59,7 @@ async def prepare(cell: Cell, outside: Outside) -> Prepared:
         devices=found.nodes,
         block_devices=found.blocks,
         shm_path=shm,
+        link_env=links.environment(record.name, linked),
     )
     plan = replace(plan, namespaces=replace(plan.namespaces, ipc=namespace))
     if networker is not None:
@@ -69,9 +72,16 @@ async def prepare(cell: Cell, outside: Outside) -> Prepared:
     return Prepared(rootfs, plan, place, runc_options(record, outside))
 
 
-async def write_files(record: Container, outside: Outside, place: Place) -> None:
+async def write_files(
+    record: Container, outside: Outside, place: Place, linked: Sequence[Linked] = ()
+) -> None:
     await trio.to_thread.run_sync(
-        files.write, outside.directory(record.id), record, place, resolv_conf(record, outside)
+        files.write,
+        outside.directory(record.id),
+        record,
+        place,
+        resolv_conf(record, outside),
+        links.hosts_rows(linked),
     )
 
 

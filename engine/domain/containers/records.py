@@ -71,7 +71,10 @@ class NetworkState(msgspec.Struct, frozen=True):
 
 
 class Container(msgspec.Struct, frozen=True):
-    """`image` is the reference as asked for, `image_id` a digest, `layer` the chain ID it was unpacked to."""
+    """`image` is the reference as asked for, `image_id` a digest, `layer` the chain ID it was unpacked to.
+
+    `links` are container IDs by the alias that they have here.
+    """
 
     id: str
     name: str
@@ -85,6 +88,7 @@ class Container(msgspec.Struct, frozen=True):
     snapshotter: str
     platform: str = "linux"
     mounts: list[MountSpec] = []
+    links: dict[str, str] = {}
     endpoints: dict[str, EndpointSettings] = {}
     network: NetworkState = NetworkState()
     state: State = State()

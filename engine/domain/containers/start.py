@@ -16,6 +16,7 @@ from engine.domain.containers.outside import Outside, event, intent
 from engine.domain.containers.prepare import prepare
 from engine.domain.containers.reconcile import undo_start
 from engine.domain.containers.records import Container, NetworkState, Status, to_document
+from engine.domain.containers.relink import tell_parents
 from engine.domain.containers.volumes import mount_events
 from engine.domain.events.facade import Batch
 from engine.domain.networks.facade import Sandbox
@@ -90,6 +91,7 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     await outside.journal.commit(batch.event(event(record, "start", once=f"start {generation}")))
     cell.record = record
     cell.starting, cell.told = False, None
+    await tell_parents(record, outside)
 
 
 def known_endpoints(record: Container, sandbox: Sandbox) -> dict[str, EndpointSettings]:
