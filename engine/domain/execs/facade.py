@@ -72,7 +72,7 @@ class Execs:
         exec.started = True
         if request.console_size is not None:
             exec.config = msgspec.structs.replace(exec.config, console_size=request.console_size)
-        return ExecSession(exec, self._start, detach=request.detach, raw=request.tty)
+        return ExecSession(exec, self._start, self._left, detach=request.detach, raw=request.tty)
 
     def _get(self, reference: str) -> Exec:
         """NotFound also when its container is gone."""
@@ -87,6 +87,11 @@ class Execs:
             await self._store.mailbox.ask(StartExec(exec.id))
         finally:
             exec.started = exec.begun  # what the service never took up may be claimed again
+
+    async def _left(self, exec: Exec) -> None:
+        cell = self._room.registry.resolve(exec.container_id)
+        left = event(cell.record, "exec_detach", {"execID": exec.id})
+        await self._room.outside.journal.commit(Batch(events=[left], durable=False))
 
     async def resize(self, reference: str, height: int, width: int) -> None:
         """Clients ask while the process is still being started: wait for it. Conflict when it has ended."""

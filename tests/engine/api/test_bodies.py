@@ -129,13 +129,9 @@ async def test_small_chunks_of_one_read_arrive_together(tmp_path: Path) -> None:
     """A client that streams a tar sends each header as a chunk of its own."""
     chunks = b"".join(b"3\r\nabc\r\n" for _ in range(1000)) + b"0\r\n\r\n"
     head = b"POST /load HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n"
-    async with serving(register, tmp_path / "s"):
-        stream = await connect(tmp_path / "s")
-        async with stream:
-            await stream.send_all(head + chunks)
-            answer = b""
-            while b"}" not in answer:
-                answer += await stream.receive_some(65536)
-    found = msgspec.json.decode(answer.partition(b"\r\n\r\n")[2])
+    async with serving(register, tmp_path / "s"), await connect(tmp_path / "s") as client:
+        await client.send(head + chunks)
+        await client.read_head()
+        found = msgspec.json.decode(await client.read_until(b"}\n"))
     assert found["total"] == 3000
     assert found["biggest"] > 1000
