@@ -59,6 +59,7 @@ from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
 from engine.domain.networks.facade import Networks
+from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
 from engine.domain.system.pulse import Pulse, PulseService
 from engine.domain.volumes.facade import Volumes
@@ -323,6 +324,7 @@ class Engine:
             networks=self.networks,
             volumes=self.volumes,
             system=self.system,
+            disk=DiskReport(self.containers, self.images, self.volumes),
         )
         app = create_app(lambda app: register(app, rooms), version=VERSION)
         return Server(app, api_listeners(self.settings))

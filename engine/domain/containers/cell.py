@@ -20,6 +20,7 @@ from engine.domain.streams.session import ProcessStreams
 from supervisors import Mailbox, Supervisor
 
 if TYPE_CHECKING:
+    from engine.domain.containers.health import Checkup
     from engine.domain.containers.prepare import Prepared
 
 
@@ -59,6 +60,7 @@ class Cell:
         self.removed = trio.Event()
         self._exit_lot = trio.lowlevel.ParkingLot()
         self.supervised = trio.Lock()
+        self.checkup: Checkup | None = None
         self.supervisor: Supervisor | None = None
 
     @property

@@ -12,7 +12,7 @@ from engine.domain.containers import exit, ipc, pause, remove
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
-from engine.domain.containers.output import open_streams
+from engine.domain.containers.output import open_streams, watch_health
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import Container, NetworkState, Status, to_document
 from engine.domain.containers.volumes import mount_events, unmount_events
@@ -67,6 +67,7 @@ async def _check_alive(cell: Cell, outside: Outside) -> None:
         await open_streams(cell, outside, cell.record.state.generation, adopt=True)
         if alive:
             await cell.streams.connect_stdin()
+            await watch_health(cell, outside)
     if alive:
         assert task is not None
         await pause.adopt(cell, outside, frozen=task.status == "paused")
