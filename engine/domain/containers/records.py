@@ -75,6 +75,7 @@ class Container(msgspec.Struct, frozen=True):
     """`image` is the reference as asked for, `image_id` a digest, `layer` the chain ID it was unpacked to.
 
     `links` are container IDs by the alias that they have here.
+    `switches` are the `trimaran.*` labels of the create request: an image's switch nothing.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Container(msgspec.Struct, frozen=True):
     runtime: str
     snapshotter: str
     platform: str = "linux"
+    switches: dict[str, str] = {}
     mounts: list[MountSpec] = []
     links: dict[str, str] = {}
     endpoints: dict[str, EndpointSettings] = {}
