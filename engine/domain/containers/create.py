@@ -86,8 +86,8 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
             runtime=host.runtime,
             snapshotter=settings.snapshotter,
             mounts=mounts,
-            switches=switches(asked.labels or {}),
             links=linked,
+            switches=switches(asked.labels or {}),
             endpoints=_endpoints(request.networking_config, host),
         )
         await outside.volumes.copy_up(record, partial(root_snapshot, record, outside))

@@ -74,8 +74,8 @@ class NetworkState(msgspec.Struct, frozen=True):
 class Container(msgspec.Struct, frozen=True):
     """`image` is the reference as asked for, `image_id` a digest, `layer` the chain ID it was unpacked to.
 
-    `switches` are the `trimaran.*` labels of the create request: an image's switch nothing.
     `links` are container IDs by the alias that they have here.
+    `switches` are the `trimaran.*` labels of the create request: an image's switch nothing.
     """
 
     id: str
