@@ -31,7 +31,8 @@ class ExitResult(msgspec.Struct, frozen=True):
 
 class Cell:
     """`preparation` is what create made ahead of the first start; `leftover` says that containerd still
-    has the ended task."""
+    has the ended task; `places_made` that its root has places for its volumes though it has never run,
+    `commit_interrupted` that a former daemon has paused it for a commit."""
 
     def __init__(
         self, record: Container, streams: ProcessStreams, forget: Callable[[Cell], None]
@@ -47,6 +48,8 @@ class Cell:
         self.starting = False
         self.restarting = False
         self.removing = False
+        self.places_made = False
+        self.commit_interrupted = False
         self.exec_ids: list[str] = []
         self.exits = 0
         self.last_exit = ExitResult(record.state.exit_code)
