@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from functools import partial
 from pathlib import Path
 
 import trio
 
 from engine.domain.containers import rules
+from engine.domain.containers.beside import beside
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.exit import delete_task
 from engine.domain.containers.outside import Outside, event
@@ -63,14 +65,30 @@ async def finish(cell: Cell, outside: Outside) -> None:
 
 async def _release(cell: Cell, outside: Outside) -> None:
     cell.streams.end()
+    await beside(
+        partial(_release_runtime, cell, outside),
+        partial(outside.sandboxes.release, cell.record),
+    )
+
+
+async def _release_runtime(cell: Cell, outside: Outside) -> None:
+    """The task first: it holds the root's mount and what is mounted in it."""
     await delete_task(cell, outside)
     if cell.leftover:
         raise SystemFailure("the task cannot be deleted")
+    await beside(
+        partial(_release_containerd, cell, outside), partial(_release_files, cell, outside)
+    )
+
+
+async def _release_containerd(cell: Cell, outside: Outside) -> None:
     with contextlib.suppress(NotFound):
         await outside.runtime.containers.delete(cell.id)
     with contextlib.suppress(NotFound):
         await outside.runtime.snapshots.remove(cell.id)
-    await outside.sandboxes.release(cell.record)
+
+
+async def _release_files(cell: Cell, outside: Outside) -> None:
     removal = cell.record.state.removal or Removal()
     await outside.volumes.release(cell.id, cell.record.mounts, anonymous=removal.volumes)
     await trio.to_thread.run_sync(
