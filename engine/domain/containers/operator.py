@@ -141,7 +141,7 @@ class Operator(Worker):
         if cell.restarting or cell.removing or not policy.is_spent(cell.record):
             return False
         try:
-            await remove.remove(cell, self._outside, force=True, volumes=True)
+            await remove.remove_spent(cell, self._outside)
         except EngineError as error:
             log.warning("container %s: auto-remove: %s", cell.id[:12], error)
         return True

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import trio
 
+from engine.domain.containers.leavings import Leavings
 from engine.domain.containers.oci.plan import User
 from engine.domain.containers.ports import Files, Host, RootFS, Runtime
 from engine.domain.containers.records import Container
@@ -42,6 +43,7 @@ class Outside:
     init_lock: trio.Lock = field(default_factory=trio.Lock)
     users: dict[tuple[str, str, tuple[str, ...]], User] = field(default_factory=dict)
     registry: Registry = field(default_factory=Registry)
+    leavings: Leavings = field(default_factory=Leavings)
     restarts: Schedule = field(default_factory=Schedule)
     shutting_down: bool = False
 
@@ -49,9 +51,15 @@ class Outside:
         return self.settings.data_root / "containers" / container_id
 
     async def emit(
-        self, container: Container, action: str, extra: Mapping[str, str] | None = None
+        self,
+        container: Container,
+        action: str,
+        extra: Mapping[str, str] | None = None,
+        *,
+        durable: bool = True,
     ) -> None:
-        await self.journal.commit(Batch(events=[event(container, action, extra)]))
+        batch = Batch(events=[event(container, action, extra)], durable=durable)
+        await self.journal.commit(batch)
 
 
 def event(container: Container, action: str, extra: Mapping[str, str] | None = None) -> NewEvent:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import trio
 
-from engine.domain.containers import rules
+from engine.domain.containers import policy, rules
 from engine.domain.containers.beside import beside
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.exit import delete_task
@@ -36,6 +36,20 @@ async def remove(cell: Cell, outside: Outside, *, force: bool, volumes: bool) ->
         cell.removing = False
 
 
+async def remove_spent(cell: Cell, outside: Outside) -> None:
+    """The auto-remove of a run that is over. Its beginning needs no record: the next daemon sees it is spent."""
+    cell.removing = True
+    try:
+        async with cell.slot:
+            if not policy.is_spent(cell.record):
+                return  # somebody was faster
+            removal = Removal(volumes=True, force=True)
+            cell.record = cell.record.with_state(status=Status.REMOVING, removal=removal)
+            await finish(cell, outside, lazily=not cell.record.host.pid_mode)
+    finally:
+        cell.removing = False
+
+
 async def _end(cell: Cell, outside: Outside) -> None:
     try:
         await kill(cell, outside, 9)
@@ -49,24 +63,30 @@ async def _begin(cell: Cell, outside: Outside, removal: Removal) -> None:
     cell.record = record
 
 
-async def finish(cell: Cell, outside: Outside) -> None:
-    """Do, or go on with, a removal that has begun. Needs the slot; a failure leaves the container `dead`."""
+async def finish(cell: Cell, outside: Outside, *, lazily: bool = False) -> None:
+    """Do, or go on with, a removal that has begun. Needs the slot; a failure leaves the container `dead`.
+
+    `lazily` leaves the ended task and the root to `leavings`: every process of the container must have
+    ended with its first one, or they would still hold its mounts.
+    """
     try:
-        await _release(cell, outside)
+        await _release(cell, outside, lazily=lazily)
     except (EngineError, OSError) as error:
         record = cell.record.with_state(status=Status.DEAD, error=str(error))
         await outside.journal.commit(Batch().put(to_document(record)))
         cell.record = record
         raise SystemFailure(f"container {cell.id}: {error}") from error
     await outside.journal.commit(Batch().delete(KIND, cell.id).event(event(cell.record, "destroy")))
+    if lazily:
+        outside.leavings.put(cell.id)
     cell.last_exit = ExitResult(cell.record.state.exit_code)
     cell.forget()
 
 
-async def _release(cell: Cell, outside: Outside) -> None:
+async def _release(cell: Cell, outside: Outside, *, lazily: bool) -> None:
     cell.streams.end()
     await beside(
-        partial(_release_runtime, cell, outside),
+        partial(_release_files if lazily else _release_runtime, cell, outside),
         partial(outside.sandboxes.release, cell.record),
     )
 
