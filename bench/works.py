@@ -148,6 +148,24 @@ class Logs(Output):
 
 
 class Get(Work):
+    """A connection for each request, as the docker CLI has it, through Python's own HTTP client."""
+
+    path = ""
+    gets = GETS
+
+    def sample(self, engine: Contestant) -> float:
+        return statistics.median(self._timed(engine) for _ in range(self.gets))
+
+    def _timed(self, engine: Contestant) -> float:
+        before = time.perf_counter()
+        status, _ = engine.request("GET", self.path)
+        assert status == 200, f"GET {self.path} on {engine.label}: {status}"
+        return (time.perf_counter() - before) * 1000
+
+
+class KeptAlive(Work):
+    """One connection for all requests, and a client that does nothing else: the daemon's part alone."""
+
     path = ""
     gets = GETS
 
@@ -159,20 +177,44 @@ class Get(Work):
 
 class Ping(Get):
     name = "`GET /_ping`"
-    limit = Limit(3)
+    limit: Limit | None = Limit(3)
     path = "/_ping"
+
+
+class PingKeptAlive(KeptAlive):
+    name = "the same on a kept-alive connection, by a bare client"
+    path = "/_ping"
+
+
+def run_subject(engine: Contestant) -> None:
+    engine.cli("run", "-d", "--name", "subject", "busybox", "sleep", "3600")
+
+
+def remove_subject(engine: Contestant) -> None:
+    engine.cli("rm", "-f", "subject")
 
 
 class Inspect(Get):
     name = "`GET /containers/{id}/json`"
-    limit = Limit(2)
+    limit: Limit | None = Limit(2)
     path = "/containers/subject/json"
 
     def prepare(self, engine: Contestant) -> None:
-        engine.cli("run", "-d", "--name", "subject", "busybox", "sleep", "3600")
+        run_subject(engine)
 
     def clean(self, engine: Contestant) -> None:
-        engine.cli("rm", "-f", "subject")
+        remove_subject(engine)
+
+
+class InspectKeptAlive(KeptAlive):
+    name = "the same inspect on a kept-alive connection, by a bare client"
+    path = Inspect.path
+
+    def prepare(self, engine: Contestant) -> None:
+        run_subject(engine)
+
+    def clean(self, engine: Contestant) -> None:
+        remove_subject(engine)
 
 
 class List(Get):
@@ -200,7 +242,7 @@ class Memory(Work):
 
     name = "resident memory, idle after its start"
     unit = "MB"
-    limit: Limit | None = Limit(0.8)
+    limit = Limit(0.8)
 
     def sample(self, engine: Contestant) -> float:
         return engine.resident_mb()
@@ -208,7 +250,6 @@ class Memory(Work):
 
 class MemoryAfterwards(Memory):
     name = "resident memory, idle after all of the above"
-    limit = None
 
 
 class Restart(Work):
@@ -242,7 +283,9 @@ WORKS: tuple[type[Work], ...] = (
     Output,
     Logs,
     Ping,
+    PingKeptAlive,
     Inspect,
+    InspectKeptAlive,
     List,
     Client,
     MemoryAfterwards,
