@@ -24,6 +24,10 @@ bench *args: setup
 up *args: setup
     {{python}} -m engine "$@"
 
+# The long proofs: a fault at every await of every service, every exit looked at at once (some minutes).
+faults *args: setup
+    {{python}} -m pytest -m torture "$@"
+
 # Checks and all tests: unit, integration on real containerd, real clients.
 test *args: check
     {{python}} -m pytest "$@"

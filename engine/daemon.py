@@ -60,7 +60,9 @@ from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
 from engine.domain.networks.facade import Networks
+from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
+from engine.domain.system.pulse import Pulse, PulseService
 from engine.domain.volumes.facade import Volumes
 from engine.errors import EngineError
 from engine.version import VERSION
@@ -127,6 +129,7 @@ class Engine:
         )
 
     def _furnish(self) -> None:
+        self.pulse = Pulse()
         self.images = Images(
             self.containerd,
             StreamedArchives(),
@@ -179,7 +182,7 @@ class Engine:
             listeners=lambda: self.events.listeners,
             containerd=self._containerd_version,
             runc=RuncVersion("runc"),
-            tree=lambda: self.root.status().to_dict(),
+            tree=self._tree,
         )
 
     def _image_count(self) -> int:
@@ -200,6 +203,7 @@ class Engine:
         return (
             ChildSpec(name="status", factory=self._status),
             ChildSpec(name="keeper", factory=lambda: KeeperService(self.keeper)),
+            ChildSpec(name="pulse", factory=lambda: PulseService(self.pulse)),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
             ChildSpec(
@@ -303,11 +307,12 @@ class Engine:
     def _watcher(self) -> ShimWatcher:
         return ShimWatcher(self.watched, self.room, self.execs, reconnected=self.images.refresh)
 
+    def _tree(self) -> dict[str, object]:
+        return {**self.root.status().to_dict(), "loop_lag": self.pulse.report()}
+
     def _status(self) -> Server:
         """Depends on nothing: it answers while everything else is down or comes up."""
-        app = create_app(
-            lambda app: status.register(app, lambda: self.root.status().to_dict()), version=VERSION
-        )
+        app = create_app(lambda app: status.register(app, self._tree), version=VERSION)
         return Server(app, [status_listener(self.settings)], greet=False)
 
     def _api(self) -> Server:
@@ -322,6 +327,7 @@ class Engine:
             networks=self.networks,
             volumes=self.volumes,
             system=self.system,
+            disk=DiskReport(self.containers, self.images, self.volumes),
         )
         app = create_app(lambda app: register(app, rooms), version=VERSION)
         return Server(app, api_listeners(self.settings))

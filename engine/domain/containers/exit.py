@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Awaitable, Callable
+
 import msgspec
 import trio
 
-from engine.domain.containers import policy
+from engine.domain.containers import health, onunhealthy, policy
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
@@ -15,6 +18,8 @@ from engine.domain.containers.volumes import unmount_events
 from engine.domain.events.facade import Batch
 from engine.errors import EngineError, NotFound
 from supervisors import Refusal
+
+log = logging.getLogger(__name__)
 
 STREAM_PATIENCE = 2.0
 """Seconds for the output to end after the process did (dockerd's stream wait)."""
@@ -28,14 +33,20 @@ async def exited(
     if not state.alive or message.pid != state.pid:
         return False
     await cell.streams.finish(patience)
-    await outside.sandboxes.unpublish(cell.record)
+    await twice(cell, outside.sandboxes.unpublish)
     await outside.volumes.unmount(cell.record)
     record = _after(cell, outside, message)
     seconds = max(0, message.exited_ns - state.started_ns) // 1_000_000_000
     extra = {"exitCode": str(message.exit_code), "execDuration": str(seconds)}
+    if cell.reason:
+        extra["reason"] = cell.reason
     if message.reconciled:
         extra["trimaran.reconciled"] = "true"
-    batch = Batch().put(to_document(record)).event(event(record, "die", extra))
+    batch = (
+        Batch()
+        .put(to_document(record))
+        .event(event(record, "die", extra, once=f"die {state.generation}"))
+    )
     batch.announce(network_events("disconnect", record, cell.record.network.sandbox, outside))
     batch.announce(unmount_events(record))
     await commit_surely(outside, batch)
@@ -52,7 +63,8 @@ def _after(cell: Cell, outside: Outside, message: Exited) -> Container:
     """The record as the exit leaves it: exited, or waiting for its restart."""
     record, state = cell.record, cell.record.state
     unasked = not (state.manually_stopped or cell.restarting or outside.shutting_down)
-    again = unasked and policy.follows(record, message.exit_code)
+    sick = cell.reason == onunhealthy.REASON and onunhealthy.restarts(record)
+    again = unasked and (sick or policy.follows(record, message.exit_code))
     ran_ns = message.exited_ns - state.started_ns
     return msgspec.structs.replace(record, network=NetworkState()).with_state(
         status=Status.RESTARTING if again else Status.EXITED,
@@ -62,7 +74,18 @@ def _after(cell: Cell, outside: Outside, message: Exited) -> Container:
         oom_killed=state.oom_killed or message.oom,
         restart_count=state.restart_count + again,
         backoff_ms=policy.next_delay_ms(state, ran_ns) if again else 0,
+        health=health.last(record),
     )
+
+
+async def twice(cell: Cell, release: Callable[[Container], Awaitable[None]]) -> None:
+    """A crash over there must not keep an end from being known: what stays goes with the next start or removal."""
+    for _ in range(2):
+        try:
+            await release(cell.record)
+            return
+        except Refusal as error:
+            log.warning("container %s: %s", cell.id[:12], error)
 
 
 async def commit_surely(outside: Outside, batch: Batch) -> None:
@@ -91,4 +114,4 @@ async def delete_task(cell: Cell, outside: Outside) -> None:
 async def settle(cell: Cell, outside: Outside) -> None:
     """What may wait until everybody knows of the exit: the task's deletion, the way out of the network."""
     await delete_task(cell, outside)
-    await outside.sandboxes.release(cell.record)
+    await twice(cell, outside.sandboxes.release)

@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
+import msgspec
 import trio
 
 from engine.domain.containers import exit, pause, remove
+from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
-from engine.domain.containers.output import open_streams
-from engine.domain.containers.outside import Outside
-from engine.domain.containers.records import Status, to_document
+from engine.domain.containers.output import open_streams, watch_health
+from engine.domain.containers.outside import Outside, event
+from engine.domain.containers.records import Container, NetworkState, Status, to_document
+from engine.domain.containers.volumes import mount_events, unmount_events
 from engine.domain.events.facade import Batch
-from engine.errors import EngineError, NotFound, Unavailable
+from engine.errors import DeadlineExceeded, EngineError, NotFound, Unavailable
 from engine.models.runtime import TaskInfo
+from supervisors import Refusal, ServiceUnavailable
+
+log = logging.getLogger(__name__)
+
+AWAY = (Unavailable, ServiceUnavailable, DeadlineExceeded)
 
 KILL_PATIENCE = 10.0
+PUT_OFF = 1.0
+"""Seconds at least before a restart that an outage has foiled is tried again."""
 UNKNOWN_EXIT = 255
 """The exit code of a container that containerd no longer knows."""
 
 
-async def reconcile(cell: Cell, outside: Outside) -> None:
+async def reconcile(cell: Cell, outside: Outside) -> bool:
     """Finish or undo what is half-done, learn an exit that was missed. Needs the slot.
 
-    While containerd is away nothing is concluded: the watcher asks again when it is back.
+    False while containerd or another part is away: nothing is concluded then, and it is to be tried again.
     """
     if cell.removed.is_set():
-        return
+        return True
     try:
         await _reconcile(cell, outside)
-    except Unavailable:
-        return
+    except AWAY:
+        return False
+    except Refusal as error:
+        log.warning("container %s: %s", cell.id[:12], error)
+    return True
 
 
 async def _reconcile(cell: Cell, outside: Outside) -> None:
@@ -39,7 +53,7 @@ async def _reconcile(cell: Cell, outside: Outside) -> None:
     if state.status is Status.REMOVING:
         await remove.finish(cell, outside)
     elif cell.starting:
-        await undo_start(cell, outside, "the start was interrupted")
+        await undo_start(cell, outside, "the start was interrupted", put_off=True)
     elif state.alive:
         await _check_alive(cell, outside)
     elif cell.leftover:
@@ -55,6 +69,7 @@ async def _check_alive(cell: Cell, outside: Outside) -> None:
         await open_streams(cell, outside, cell.record.state.generation, adopt=True)
         if alive:
             await cell.streams.connect_stdin()
+            await watch_health(cell, outside)
     if alive:
         assert task is not None
         await pause.adopt(cell, outside, frozen=task.status == "paused")
@@ -88,20 +103,51 @@ async def find_task(cell: Cell, outside: Outside) -> TaskInfo | None:
         return None
 
 
-async def undo_start(cell: Cell, outside: Outside, reason: str, exit_code: int = 128) -> None:
-    """Take back whatever of a start is there, keep its reason in the record, and wake who waits for it."""
+async def undo_start(
+    cell: Cell, outside: Outside, reason: str, exit_code: int = 128, *, put_off: bool = False
+) -> None:
+    """Take back whatever of a start is there, keep its reason in the record, and wake who waits for it.
+
+    `put_off`: the container is not to blame, so a restart by its policy is tried again.
+    """
     await _end_task(cell, outside)
     await outside.volumes.unmount(cell.record)
-    await outside.sandboxes.release(cell.record)
+    await exit.twice(cell, outside.sandboxes.release)
     await cell.streams.finish(0)
     cell.streams.end()
-    state = cell.record.state
-    status = Status.EXITED if state.status is Status.RESTARTING else state.status
-    record = cell.record.with_state(status=status, error=reason, exit_code=exit_code)
-    await exit.commit_surely(outside, Batch().put(to_document(record)).close("start", cell.id))
+    if put_off and cell.told is None and cell.record.state.status is Status.RESTARTING:
+        await exit.commit_surely(outside, Batch(durable=False).close("start", cell.id))
+        cell.starting = False
+        put_off_restart(cell, outside)
+        return
+    record, batch = _undone(cell, outside, reason, exit_code)
+    await exit.commit_surely(outside, batch.put(to_document(record)).close("start", cell.id))
     cell.record = record
-    cell.starting = False
+    cell.starting, cell.told = False, None
     cell.ended(ExitResult(exit_code, reason))
+
+
+def _undone(cell: Cell, outside: Outside, reason: str, exit_code: int) -> tuple[Container, Batch]:
+    """Who may have heard of the start hears of its end."""
+    told, state = cell.told, cell.record.state
+    if told is None:
+        status = Status.EXITED if state.status is Status.RESTARTING else state.status
+        return cell.record.with_state(status=status, error=reason, exit_code=exit_code), Batch()
+    record = msgspec.structs.replace(told, network=NetworkState()).with_state(
+        status=Status.EXITED, pid=0, error=reason, exit_code=exit_code, finished_ns=time.time_ns()
+    )
+    run, sandbox = told.state.generation, told.network.sandbox
+    batch = Batch().announce(network_events("connect", told, sandbox, outside))
+    batch.announce(mount_events(told))
+    batch.event(event(told, "start", once=f"start {run}"))
+    batch.event(event(record, "die", {"exitCode": str(exit_code)}, once=f"die {run}"))
+    batch.announce(network_events("disconnect", told, sandbox, outside))
+    return record, batch.announce(unmount_events(told))
+
+
+def put_off_restart(cell: Cell, outside: Outside) -> None:
+    """What keeps it from starting is not its own: try again, but not in haste."""
+    outside.restarts.put(cell.id, max(PUT_OFF, cell.record.state.backoff_ms / 1000))
 
 
 async def _end_task(cell: Cell, outside: Outside) -> None:

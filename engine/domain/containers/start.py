@@ -7,11 +7,11 @@ import time
 import msgspec
 import trio
 
-from engine.domain.containers import rules
+from engine.domain.containers import health, rules
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import delete_task
-from engine.domain.containers.output import open_streams
+from engine.domain.containers.output import open_streams, watch_health
 from engine.domain.containers.outside import Outside, event, intent
 from engine.domain.containers.prepare import prepare
 from engine.domain.containers.reconcile import undo_start
@@ -19,13 +19,15 @@ from engine.domain.containers.records import Container, NetworkState, Status, to
 from engine.domain.containers.volumes import mount_events
 from engine.domain.events.facade import Batch
 from engine.domain.networks.facade import Sandbox
-from engine.errors import SystemFailure
+from engine.errors import SystemFailure, Unavailable
 from engine.models.networks import EndpointSettings
 from supervisors import Refusal
 
 
 async def start(cell: Cell, outside: Outside) -> None:
     """Row 56. Needs the slot. A start that fails leaves no trace but its reason and exit code in the record."""
+    if cell.starting:  # an earlier start could neither be finished nor undone
+        await undo_start(cell, outside, "the start was interrupted")
     await delete_task(cell, outside)
     if cell.leftover:
         raise SystemFailure(f"container {cell.id}: the task of its last run cannot be deleted")
@@ -40,7 +42,8 @@ async def start(cell: Cell, outside: Outside) -> None:
         answer, code = rules.start_failure(str(error), (cell.record.argv or [""])[0])
         if isinstance(error, Refusal) and code == 128:
             answer = error
-        await undo_start(cell, outside, str(answer), code)
+        outage = isinstance(error, Unavailable)
+        await undo_start(cell, outside, str(answer), code, put_off=outage)
         raise answer from error
 
 
@@ -79,13 +82,16 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
         finished_ns=cell.record.state.finished_ns,
         generation=generation,
         manually_stopped=False,
+        health=health.first(cell.record),
     )
+    cell.told = record
     batch = Batch().put(to_document(record)).close("start", cell.id)
     batch.announce(network_events("connect", record, sandbox, outside))
-    batch.announce([*mount_events(record), event(record, "start")])
-    await outside.journal.commit(batch)
+    batch.announce(mount_events(record))
+    await outside.journal.commit(batch.event(event(record, "start", once=f"start {generation}")))
     cell.record = record
-    cell.starting = False
+    cell.starting, cell.told, cell.checkup, cell.reason = False, None, None, ""
+    await watch_health(cell, outside)
 
 
 def known_endpoints(record: Container, sandbox: Sandbox) -> dict[str, EndpointSettings]:

@@ -9,22 +9,22 @@ import trio
 from engine.domain.execs.records import Exec
 from engine.domain.streams.detach import parse_detach_keys
 from engine.domain.streams.pump import AttachEnd, Attachment, ClientStream, attach
-from engine.errors import EngineError
+from supervisors import Refusal
 
 EXIT_PATIENCE = 5.0
 """Seconds that the connection outlives the output, for the exit to be known."""
 
 
 class ExecSession:
-    """Subscribed when it is made; a detached one has no streams."""
+    """Subscribed when it is made; a detached one has no streams. `raw`: the client wants no frames."""
 
     def __init__(
-        self, exec: Exec, start: Callable[[Exec], Awaitable[None]], *, detach: bool
+        self, exec: Exec, start: Callable[[Exec], Awaitable[None]], *, detach: bool, raw: bool
     ) -> None:
         self._exec = exec
         self._start = start
         config = exec.config
-        self.tty = config.tty
+        self.raw = raw
         self._keys = parse_detach_keys(config.detach_keys, kind="escape")
         hears = not detach and (config.attach_stdout or config.attach_stderr)
         self._output = (
@@ -37,6 +37,8 @@ class ExecSession:
         self._stdin = exec.streams.stdin if config.attach_stdin and not detach else None
 
     def close(self) -> None:
+        """Part from the streams; a start that the service never took up may be claimed again."""
+        self._exec.started = self._exec.begun
         if self._output is not None:
             self._output.close()
 
@@ -45,12 +47,12 @@ class ExecSession:
 
     async def run(self, client: ClientStream) -> None:
         """Start the process and serve the client; raises why it did not start."""
-        failed: list[EngineError] = []
+        failed: list[Refusal] = []
 
         async def begin() -> None:
             try:
                 await self.start()
-            except EngineError as error:
+            except Refusal as error:
                 failed.append(error)
                 nursery.cancel_scope.cancel()
 
@@ -59,7 +61,8 @@ class ExecSession:
             attachment = Attachment(
                 output=self._output,
                 stdin=self._stdin,
-                tty=self.tty,
+                tty=self._exec.config.tty,
+                raw=self.raw,
                 detach_keys=self._keys,
                 stdin_once=True,
             )
