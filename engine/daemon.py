@@ -40,7 +40,6 @@ from engine.api.server import Server
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
-from engine.domain.containers.leavings import LeavingsService
 from engine.domain.containers.outside import Outside
 from engine.domain.containers.prune import Prunes
 from engine.domain.containers.restarts import RestartManager
@@ -278,10 +277,6 @@ class Engine:
             ChildSpec(
                 name="restarts",
                 factory=lambda: RestartManager(self.outside.restarts, self.nursery.again),
-            ),
-            ChildSpec(
-                name="leavings",
-                factory=lambda: LeavingsService(self.outside.leavings, self.containerd),
             ),
         )
 

@@ -45,7 +45,7 @@ async def remove_spent(cell: Cell, outside: Outside) -> None:
                 return  # somebody was faster
             removal = Removal(volumes=True, force=True)
             cell.record = cell.record.with_state(status=Status.REMOVING, removal=removal)
-            await finish(cell, outside, lazily=not cell.record.host.pid_mode)
+            await finish(cell, outside)
     finally:
         cell.removing = False
 
@@ -63,15 +63,13 @@ async def _begin(cell: Cell, outside: Outside, removal: Removal) -> None:
     cell.record = record
 
 
-async def finish(cell: Cell, outside: Outside, *, lazily: bool = False) -> None:
+async def finish(cell: Cell, outside: Outside) -> None:
     """Do, or go on with, a removal that has begun. Needs the slot; a failure leaves the container `dead`.
 
     Where a part is only away, the container stays `removing`, and its operator goes on later.
-    `lazily` leaves the ended task and the root to `leavings`: every process of the container must have
-    ended with its first one, or they would still hold its mounts.
     """
     try:
-        await _release(cell, outside, lazily=lazily)
+        await _release(cell, outside)
     except (Unavailable, ServiceUnavailable):
         raise
     except (Refusal, OSError) as error:
@@ -82,39 +80,27 @@ async def finish(cell: Cell, outside: Outside, *, lazily: bool = False) -> None:
     await outside.journal.commit(
         Batch().delete(KIND, cell.id).event(event(cell.record, "destroy", once="destroy"))
     )
-    if lazily:
-        outside.leavings.put(cell.id)
     cell.last_exit = ExitResult(cell.record.state.exit_code)
     cell.forget()
 
 
-async def _release(cell: Cell, outside: Outside, *, lazily: bool) -> None:
+async def _release(cell: Cell, outside: Outside) -> None:
     cell.streams.end()
     await beside(
-        partial(_release_files if lazily else _release_runtime, cell, outside),
-        partial(outside.sandboxes.release, cell.record),
+        partial(_release_parts, cell, outside), partial(outside.sandboxes.release, cell.record)
     )
 
 
-async def _release_runtime(cell: Cell, outside: Outside) -> None:
-    """The task first: it holds the root's mount and what is mounted in it."""
+async def _release_parts(cell: Cell, outside: Outside) -> None:
+    """The task first, which holds the root's mount; the log last: a container that stays `dead` keeps it."""
     if cell.leftover:
         with contextlib.suppress(NotFound):
             await outside.runtime.tasks.delete(cell.id)
         cell.leftover = False
-    await beside(
-        partial(_release_containerd, cell, outside), partial(_release_files, cell, outside)
-    )
-
-
-async def _release_containerd(cell: Cell, outside: Outside) -> None:
     with contextlib.suppress(NotFound):
         await outside.runtime.containers.delete(cell.id)
     with contextlib.suppress(NotFound):
         await outside.runtime.snapshots.remove(cell.id)
-
-
-async def _release_files(cell: Cell, outside: Outside) -> None:
     removal = cell.record.state.removal or Removal()
     await outside.volumes.release(cell.id, cell.record.mounts, anonymous=removal.volumes)
     await trio.to_thread.run_sync(
