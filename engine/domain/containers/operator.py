@@ -10,7 +10,7 @@ import logging
 
 import trio
 
-from engine.domain.containers import exit, pause, policy, remove, rules, start
+from engine.domain.containers import exit, pause, policy, relink, remove, rules, start
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.messages import (
     Again,
@@ -27,6 +27,7 @@ from engine.domain.containers.messages import (
     Start,
     Stop,
     Unhealthy,
+    Unlink,
     Unpause,
     Update,
 )
@@ -102,6 +103,8 @@ class Operator(Worker):
                 await pause.pause(cell, outside)
             case Unpause():
                 await pause.unpause(cell, outside)
+            case Unlink(alias):
+                await relink.unlink(cell, outside, alias)
             case Rename(name):
                 await rename(cell, outside, name)
             case Reconcile():
@@ -173,7 +176,10 @@ class Operator(Worker):
         if cell.restarting or cell.removing or not policy.is_spent(cell.record):
             return False
         try:
-            await self._remove(force=True, volumes=True)
+            await remove.remove_spent(cell, self._outside)
+        except AWAY as error:
+            log.info("container %s: auto-remove waits: %s", cell.id[:12], error)
+            self._ask_again()
         except Refusal as error:
             log.warning("container %s: auto-remove: %s", cell.id[:12], error)
         return True

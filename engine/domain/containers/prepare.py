@@ -6,15 +6,20 @@ after a crash costs time and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import trio
 
-from engine.domain.containers import files, users
+from engine.domain.containers import files, ipc, links, users
+from engine.domain.containers.beside import beside
 from engine.domain.containers.cell import Cell
+from engine.domain.containers.devices import find_devices
 from engine.domain.containers.joins import donor
+from engine.domain.containers.links import Linked
 from engine.domain.containers.oci.build import build_spec, encode_spec
 from engine.domain.containers.oci.plan import HOST, NEW, Namespaces, SpecPlan, User
 from engine.domain.containers.outside import Outside
@@ -37,7 +42,7 @@ class Prepared:
     rootfs: Sequence[Mount]
     plan: SpecPlan
     place: Place
-    options: RuncOptions
+    options: RuncOptions | None
 
 
 async def prepare(cell: Cell, outside: Outside) -> Prepared:
@@ -45,24 +50,48 @@ async def prepare(cell: Cell, outside: Outside) -> Prepared:
     record = cell.record
     networker = donor(record.host.network_mode, outside.registry, "network")
     forebear = donor(record.host.pid_mode, outside.registry, "PID")
-    place = await outside.sandboxes.prepare(record)
-    rootfs = await root_snapshot(record, outside)
-    user = await resolve_user(record, rootfs, outside)
-    await write_files(record, outside, place)
-    plan = spec_plan(record, outside, place, user)
+    place, (rootfs, user) = await beside(
+        partial(outside.sandboxes.prepare, record), partial(_root_and_user, record, outside)
+    )
+    linked = links.linked(record, outside.registry)
+    found = await find_devices(record.host, outside.host)
+    namespace, shm = ipc.place(record, outside)
+    plan = replace(
+        spec_plan(record, outside, place, user),
+        devices=found.nodes,
+        block_devices=found.blocks,
+        shm_path=shm,
+        link_env=links.environment(record.name, linked),
+    )
+    plan = replace(plan, namespaces=replace(plan.namespaces, ipc=namespace))
     if networker is not None:
         plan = with_files_of(plan, outside.directory(networker.id))
     if forebear is not None:
         path = f"/proc/{forebear.record.state.pid}/ns/pid"
         plan = replace(plan, namespaces=replace(plan.namespaces, pid=path))
     cell.plan = plan
-    await put_record(record, outside, encode_spec(build_spec(plan)))
+    await beside(
+        partial(write_files, record, outside, place, linked),
+        partial(put_record, record, outside, encode_spec(build_spec(plan))),
+    )
     return Prepared(rootfs, plan, place, runc_options(record, outside))
 
 
-async def write_files(record: Container, outside: Outside, place: Place) -> None:
+async def _root_and_user(record: Container, outside: Outside) -> tuple[Sequence[Mount], User]:
+    rootfs = await root_snapshot(record, outside)
+    return rootfs, await resolve_user(record, rootfs, outside)
+
+
+async def write_files(
+    record: Container, outside: Outside, place: Place, linked: Sequence[Linked] = ()
+) -> None:
     await trio.to_thread.run_sync(
-        files.write, outside.directory(record.id), record, place, resolv_conf(record, outside)
+        files.write,
+        outside.directory(record.id),
+        record,
+        place,
+        resolv_conf(record, outside),
+        links.hosts_rows(linked),
     )
 
 
@@ -90,14 +119,15 @@ def resolv_conf(record: Container, outside: Outside) -> str:
 async def root_snapshot(record: Container, outside: Outside) -> Sequence[Mount]:
     """The container's writable layer on its image's init layer."""
     snapshots = outside.runtime.snapshots
-    try:
-        return await snapshots.mounts(record.id)
-    except NotFound:
-        pass
+    if record.state.generation:  # it has run
+        with contextlib.suppress(NotFound):
+            return await snapshots.mounts(record.id)
     labels = {ENGINE_LABEL: outside.settings.engine_id, "containerd.io/gc.root": "created"}
     parent = await init_layer(record.layer, outside)
     try:
         return await snapshots.prepare(record.id, parent, labels=labels)
+    except Conflict:  # made by an earlier try, or when volumes were filled
+        return await snapshots.mounts(record.id)
     except NotFound:  # it went with another image of the same layers
         outside.init_layers.discard(parent)
     parent = await init_layer(record.layer, outside)
@@ -215,7 +245,7 @@ async def put_record(record: Container, outside: Outside, spec: bytes) -> None:
         await containers.create(
             record.id,
             labels=labels,
-            runtime=RUNC_RUNTIME,
+            runtime=outside.settings.shims.get(record.runtime, RUNC_RUNTIME),
             runtime_options=runc_options(record, outside),
             spec=spec,
             snapshotter=record.snapshotter,
@@ -226,7 +256,9 @@ async def put_record(record: Container, outside: Outside, spec: bytes) -> None:
         await containers.update_spec(record.id, spec)
 
 
-def runc_options(record: Container, outside: Outside) -> RuncOptions:
-    """A root of our own: the shim's default is shared by every containerd of the machine."""
+def runc_options(record: Container, outside: Outside) -> RuncOptions | None:
+    """A root of our own: the shim's default is shared by every containerd of the machine. None: not runc's shim."""
+    if outside.settings.shims.get(record.runtime, RUNC_RUNTIME) != RUNC_RUNTIME:
+        return None
     binary = outside.settings.runtimes.get(record.runtime, "")
     return RuncOptions(binary_name=binary, root=str(outside.settings.exec_root / "runc"))
