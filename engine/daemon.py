@@ -60,6 +60,7 @@ from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
 from engine.domain.networks.facade import Networks, NetworkSettings
 from engine.domain.system.facade import Identity, System
+from engine.domain.system.pulse import Pulse, PulseService
 from engine.domain.volumes.facade import Volumes
 from engine.errors import EngineError
 from engine.registries import registry_config, registry_settings, shown_proxies, transfer_limits
@@ -145,6 +146,7 @@ class Engine:
         )
 
     def _furnish(self) -> None:
+        self.pulse = Pulse()
         self.images = Images(
             self.containerd,
             StreamedArchives(),
@@ -280,7 +282,7 @@ class Engine:
             listeners=lambda: self.events.listeners,
             containerd=self._containerd_version,
             runc=RuncVersion("runc"),
-            tree=lambda: self.root.status().to_dict(),
+            tree=self._tree,
         )
 
     def _image_count(self) -> int:
@@ -300,6 +302,7 @@ class Engine:
     def _children(self) -> Sequence[ChildSpec]:
         return (
             ChildSpec(name="status", factory=self._status),
+            ChildSpec(name="pulse", factory=lambda: PulseService(self.pulse)),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
             ChildSpec(
@@ -399,11 +402,12 @@ class Engine:
     def _watcher(self) -> ShimWatcher:
         return ShimWatcher(self.watched, self.room, self.execs, reconnected=self.images.refresh)
 
+    def _tree(self) -> dict[str, object]:
+        return {**self.root.status().to_dict(), "loop_lag": self.pulse.report()}
+
     def _status(self) -> Server:
         """Depends on nothing: it answers while everything else is down or comes up."""
-        app = create_app(
-            lambda app: status.register(app, lambda: self.root.status().to_dict()), version=VERSION
-        )
+        app = create_app(lambda app: status.register(app, self._tree), version=VERSION)
         address = f"unix://{self.exec_root / 'status.sock'}"
         return Server(app, [parse_address(address, group=self.settings.group)], greet=False)
 

@@ -50,8 +50,13 @@ class Outside:
         await self.journal.commit(Batch(events=[event(container, action, extra)]))
 
 
-def event(container: Container, action: str, extra: Mapping[str, str] | None = None) -> NewEvent:
-    return NewEvent("container", action, container.id, {**container.attributes(), **(extra or {})})
+def event(
+    container: Container, action: str, extra: Mapping[str, str] | None = None, *, once: str = ""
+) -> NewEvent:
+    """`once` names what can happen to this container only once."""
+    attributes = {**container.attributes(), **(extra or {})}
+    found = NewEvent("container", action, container.id, attributes)
+    return found.once(f"{container.id} {once}") if once else found
 
 
 def intent(kind: str, container: Container, **detail: object) -> Intent:

@@ -139,13 +139,24 @@ class ContainerVolumes:
 
 def mount_events(container: Container) -> list[NewEvent]:
     return [
-        mounted(each.name, each.driver, container.id, each.destination, read_only=each.read_only)
+        mounted(
+            each.name, each.driver, container.id, each.destination, read_only=each.read_only
+        ).once(f"{_run(container)} mount {each.destination}")
         for each in _volumes(container)
     ]
 
 
 def unmount_events(container: Container) -> list[NewEvent]:
-    return [unmounted(each.name, each.driver, container.id) for each in _volumes(container)]
+    return [
+        unmounted(each.name, each.driver, container.id).once(
+            f"{_run(container)} unmount {each.destination}"
+        )
+        for each in _volumes(container)
+    ]
+
+
+def _run(container: Container) -> str:
+    return f"{container.id} {container.state.generation}"
 
 
 def _volumes(container: Container) -> list[MountSpec]:
