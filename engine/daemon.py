@@ -55,6 +55,7 @@ from engine.domain.events.facade import Events, Journal
 from engine.domain.events.messages import Commit
 from engine.domain.events.service import EventsService, Retention
 from engine.domain.execs.facade import Execs
+from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
@@ -184,6 +185,7 @@ class Engine:
         self.nursery = Nursery(self.room, self.containers_supervisor)
         self.containers = Containers(self.room, self.nursery)
         self.execs = Execs(self.exec_store, self.room, self.nursery)
+        self.execs.restore(self.database.intents(EXEC))
         self.system = self._system()
 
     def _network_settings(self) -> NetworkSettings:

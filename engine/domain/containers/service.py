@@ -9,7 +9,7 @@ import trio
 
 from engine.domain.containers import policy
 from engine.domain.containers.cell import Cell
-from engine.domain.containers.create import create, undo_abandoned
+from engine.domain.containers.create import create, undo_abandoned, undo_interrupted
 from engine.domain.containers.joins import joins
 from engine.domain.containers.messages import Again, Reconcile, RoomMessage, Stop
 from engine.domain.containers.operator import Operator
@@ -107,6 +107,7 @@ class ContainersService(Worker):
             records = [cell.record for cell in self._room.registry]
             await self._room.outside.sandboxes.restore(records)
             await self._room.outside.volumes.restore(records)
+            await undo_interrupted(self._room)
             self._room.restored = True
 
     async def _answer(self, letter: Letter[RoomMessage]) -> None:

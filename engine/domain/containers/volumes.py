@@ -15,6 +15,7 @@ from engine.domain.containers.mountconfig import clean
 from engine.domain.containers.oci.plan import SpecMount
 from engine.domain.containers.records import Container
 from engine.domain.events.facade import NewEvent
+from engine.domain.names import generate_id
 from engine.domain.volumes.facade import (
     NotADirectory,
     VolumeRecord,
@@ -47,6 +48,10 @@ class ContainerVolumes:
         await self._volumes.restore([_use(each) for each in known])
         for each in known:
             await self.conceal(each)
+
+    async def take_back(self, container_id: str, names: Sequence[str]) -> None:
+        """The anonymous volumes of a creation that a crash has cut off."""
+        await self._volumes.release(container_id, names)
 
     async def provide(self, container_id: str, mounts: Sequence[MountSpec]) -> list[MountSpec]:
         """The mounts with names and sources. What is wrong with any is said before anything is made."""
@@ -181,12 +186,23 @@ def _parts(container: Container) -> list[tuple[int, MountSpec]]:
     ]
 
 
+def name_anonymous(mounts: Iterable[MountSpec]) -> tuple[list[MountSpec], list[str]]:
+    """The mounts with names for their anonymous volumes, so that an intent can tell them before they are made."""
+    found, names = [], []
+    for mount in mounts:
+        if mount.type == "volume" and not mount.name:
+            mount = msgspec.structs.replace(mount, name=generate_id())
+            names.append(mount.name)
+        found.append(mount)
+    return found, names
+
+
 def _wish(mount: MountSpec) -> VolumeWish:
-    """Anonymous ones are labelled by the volumes room itself, where they get their names."""
+    labels = {**mount.labels, ANONYMOUS_LABEL: ""} if mount.anonymous else mount.labels
     return VolumeWish(
         name=mount.name,
         driver=mount.driver,
-        labels=mount.labels or None,
+        labels=labels or None,
         options=mount.driver_options or None,
     )
 
@@ -194,18 +210,11 @@ def _wish(mount: MountSpec) -> VolumeWish:
 def _use(container: Container) -> VolumeUse:
     return VolumeUse(
         container_id=container.id,
-        volumes=tuple(_known(each) for each in _volumes(container)),
+        # What a lost record is made from again.
+        volumes=tuple(_wish(each) for each in _volumes(container)),
         running=container.state.alive,
         rebuild=container.state.removal is None,
     )
-
-
-def _known(mount: MountSpec) -> VolumeWish:
-    """What a lost record is made from again."""
-    wish = _wish(mount)
-    if not mount.anonymous:
-        return wish
-    return msgspec.structs.replace(wish, labels={**mount.labels, ANONYMOUS_LABEL: ""})
 
 
 def _check_binds(mounts: Iterable[MountSpec]) -> None:

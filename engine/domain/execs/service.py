@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 
 import msgspec
 import trio
@@ -11,7 +12,7 @@ from engine.domain.containers import rules
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.outside import event
 from engine.domain.containers.room import Room
-from engine.domain.events.facade import Batch
+from engine.domain.execs.intents import closing, opening
 from engine.domain.execs.messages import Compare, ExecExited, ExecMessage, StartExec
 from engine.domain.execs.process import process_spec
 from engine.domain.execs.records import Exec
@@ -74,16 +75,8 @@ class ExecsService(Worker):
             exec.begun = True
             spec = await process_spec(cell, self._room.outside, exec.config)
             streams = exec.streams
-            streams.open(stdin=exec.config.attach_stdin, tty=exec.config.tty)
-            assert cell.supervisor is not None
-            await cell.supervisor.add(
-                ChildSpec(
-                    name=exec.child_name,
-                    factory=lambda: CopierService(streams),
-                    restart=Restart.TRANSIENT,
-                    quarantine=True,
-                )
-            )
+            await self._room.outside.journal.commit(opening(exec))
+            await self._copy(exec, cell, adopt=False)
             paths = streams.paths
             await tasks.exec(
                 cell.id,
@@ -104,24 +97,42 @@ class ExecsService(Worker):
                 {"execID": exec.id},
                 once=f"exec_start {exec.id}",
             )
-            await self._room.outside.journal.commit(Batch(events=[started], durable=False))
+            await self._room.outside.journal.commit(opening(exec).event(started))
             exec.running = True
+
+    async def _copy(self, exec: Exec, cell: Cell, *, adopt: bool) -> None:
+        streams = exec.streams
+        streams.open(stdin=exec.config.attach_stdin, tty=exec.config.tty, adopt=adopt)
+        assert cell.supervisor is not None
+        await cell.supervisor.add(
+            ChildSpec(
+                name=exec.child_name,
+                factory=lambda: CopierService(streams),
+                restart=Restart.TRANSIENT,
+                quarantine=True,
+            )
+        )
 
     async def _failed(self, exec: Exec, cell: Cell, code: int) -> None:
         if exec.created:
             await self._forget_process(exec, kill=True)
         await exec.streams.finish(0)
-        if exec.told:
-            await self._tell_end(exec, cell, code)
+        await self._tell_end(exec, cell, code)
         exec.ended_with(code)
-        if exec.id in cell.exec_ids:
-            cell.exec_ids.remove(exec.id)
+        await self._clear(exec, cell)
 
-    async def _tell_end(self, exec: Exec, cell: Cell, code: int) -> None:
-        extra = {"execID": exec.id, "exitCode": str(code)}
-        ended = event(cell.record, "exec_die", extra, once=f"exec_die {exec.id}")
+    async def _tell_end(self, exec: Exec, cell: Cell | None, code: int) -> None:
+        batch = closing(exec)
+        if exec.told and cell is not None:
+            extra = {"execID": exec.id, "exitCode": str(code)}
+            batch.event(event(cell.record, "exec_die", extra, once=f"exec_die {exec.id}"))
         with contextlib.suppress(Refusal):
-            await self._room.outside.journal.commit(Batch(events=[ended], durable=False))
+            await self._room.outside.journal.commit(batch)
+
+    async def _clear(self, exec: Exec, cell: Cell | None) -> None:
+        if cell is not None and exec.id in cell.exec_ids:
+            cell.exec_ids.remove(exec.id)
+        await trio.to_thread.run_sync(shutil.rmtree, exec.streams.directory, True)
 
     async def _exited(self, ended: ExecExited) -> None:
         exec = self._store.get(ended.exec_id)
@@ -134,12 +145,10 @@ class ExecsService(Worker):
     async def _finish(self, exec: Exec, code: int) -> None:
         await exec.streams.finish(STREAM_PATIENCE)
         cell = self._room.registry.get(exec.container_id)
-        if cell is not None:
-            await self._tell_end(exec, cell, code)
-            if exec.id in cell.exec_ids:
-                cell.exec_ids.remove(exec.id)
+        await self._tell_end(exec, cell, code)
         exec.ended_with(code)
         await self._forget_process(exec, kill=False)
+        await self._clear(exec, cell)
 
     async def _forget_process(self, exec: Exec, *, kill: bool) -> None:
         tasks = self._room.outside.runtime.tasks
@@ -167,7 +176,7 @@ class ExecsService(Worker):
         if exec.exit_code is not None:
             return
         cell = self._room.registry.get(exec.container_id)
-        if not exec.running:
+        if not exec.running and not exec.inherited:
             if cell is not None:
                 await self._failed(exec, cell, 126)
             return
@@ -178,8 +187,21 @@ class ExecsService(Worker):
         except EngineError:
             return  # asked again when containerd is back
         else:
-            if process.status == "stopped":
+            if process.status == "stopped" or cell is None:
                 await self._finish(exec, process.exit_status)
+            elif not exec.running:
+                await self._failed(exec, cell, 126)
+            elif exec.inherited and cell.supervisor is not None:
+                await self._adopt(exec, cell)
+
+    async def _adopt(self, exec: Exec, cell: Cell) -> None:
+        """Its client went with the former daemon: nobody speaks to it, and what it says is drained."""
+        await self._copy(exec, cell, adopt=True)
+        exec.inherited = False
+        cell.exec_ids.append(exec.id)
+        if exec.config.attach_stdin:
+            with contextlib.suppress(EngineError):
+                await self._room.outside.runtime.tasks.close_io(cell.id, exec.id)
 
     async def _sweep(self) -> None:
         while True:
