@@ -24,6 +24,7 @@ from engine.adapters.containerd.process import EmbeddedContainerd
 from engine.adapters.host import cgroups
 from engine.adapters.host.facts import read_facts, sys_info
 from engine.adapters.host.identity import Choices, DataRoot
+from engine.adapters.host.leftovers import HostLeftovers
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
@@ -170,6 +171,7 @@ class Engine:
         self.outside = Outside(
             runtime=self.containerd,
             rootfs=HostRootFS(self.exec_root / "mnt"),
+            leftovers=self._leftovers(),
             journal=self.journal,
             images=self.images,
             sandboxes=Sandboxes(self.networks),
@@ -187,6 +189,16 @@ class Engine:
         self.execs = Execs(self.exec_store, self.room, self.nursery)
         self.execs.restore(self.database.intents(EXEC))
         self.system = self._system()
+
+    def _leftovers(self) -> HostLeftovers:
+        return HostLeftovers(
+            data_root=self.data.path,
+            exec_root=self.exec_root,
+            cgroup=self._own_cgroup,
+            address=self.address,
+            namespace=self.choices.namespace,
+            embedded=not self.choices.containerd,
+        )
 
     def _network_settings(self) -> NetworkSettings:
         settings = self.settings

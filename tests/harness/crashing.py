@@ -139,12 +139,12 @@ class Crash:
 
 def name_of(batch: Batch) -> str:
     """What a transaction makes true, in one of COMMITS' words."""
-    if batch.opens:
-        return "commit intent"
     told = [each.action.split(":")[0] for each in batch.events if each.type == "container"]
     for action in reversed(told):
         if f"commit {action}" in COMMITS:
             return f"commit {action}"
+    if batch.opens:
+        return "commit intent"
     if any(each.type == "volume" for each in batch.events):
         return "commit volume"
     if any(b'"removing"' in document.body for document in batch.puts):

@@ -92,7 +92,7 @@ class Attempt:
         self.id = ""
         self.pid = 0
         self.possible = {"absent"}
-        self.exec_lives = False
+        self.exec_lives: bool | None = False  # None: it may, or may not
 
     @property
     def removes_itself(self) -> bool:
@@ -150,6 +150,8 @@ class Attempt:
         if self.removes_itself and step != "create":
             between |= {"absent"}
         self.possible = before | between | after
+        if step in ("start", "restart"):
+            self.pid = 0
         getattr(self, "_" + step.replace(" -", "_"))()
         self.possible = after
         if self.deed.command == BRIEF and step == "start":
@@ -193,7 +195,8 @@ class Attempt:
         self.possible = {"running"} if self.always else {"exited"}
         os.kill(self.pid, signal.SIGTERM)
         if self.always:
-            wait_for(lambda: self.state()["Pid"] not in (0, self.pid), "it runs again")
+            was, self.pid = self.pid, 0
+            wait_for(lambda: self.state()["Pid"] not in (0, was), "it runs again")
         else:
             wait_for(lambda: self.status() == "exited", "the container has ended")
 
@@ -210,6 +213,7 @@ class Attempt:
     def _exec_d(self) -> None:
         body = {"Cmd": ["sh", "-c", "echo hello; exec sleep 987"]}
         exec_id = self.answered("POST", f"/containers/{self.name}/exec", body)["Id"]
+        self.exec_lives = None
         self.answered("POST", f"/exec/{exec_id}/start", {"Detach": True})
         self.exec_lives = True
 
@@ -279,29 +283,32 @@ class Attempt:
 
     def _check_running(self, pid: int) -> None:
         os.kill(pid, 0)
+        assert self.pid in (0, pid), "it is another process"
+        self.pid = pid
         assert pid in processes_in(self.id)
+        lives = any(b"987" in command_of(each) for each in processes_in(self.id))
         if self.exec_lives and self.live:
-            assert any(b"987" in command_of(each) for each in processes_in(self.id))
-        else:  # the shell and perhaps its sleep
+            assert lives
+        elif self.exec_lives is False or not lives:  # the shell and perhaps its sleep
             wait_for(lambda: len(processes_in(self.id)) <= 2, "the execs are gone")
             folder = self.daemon.root / "exec" / "fifo" / self.id
             assert not [each.name for each in folder.iterdir() if each.name.startswith("exec-")]
 
     def again(self) -> None:
         """The same once more, under the same name, whatever became of it."""
-        missing = [*self.deed.ready, *self.deed.steps]
-        status = self.status()
+        status, steps = self.status(), list(self.deed.steps)
         if status == "absent":
-            if missing[-1] in ("remove", "force") or (missing[-1] == "gone" and self.id):
+            if steps[-1] in ("remove", "force") or (steps[-1] == "gone" and self.id):
                 return
-        else:
-            missing.remove("create")
-        if status == "running" and "start" in missing:
-            missing.remove("start")
-        for step in missing:
-            if step == "stop" and status == "exited":
-                continue
-            self.take(step)
+            steps = [*self.deed.ready, *steps]
+        elif (status == "created" and "remove" not in steps) or (
+            status == "exited" and steps[0] not in ("remove", "force", "start")
+        ):
+            steps = ["start", *steps]
+        done = {"absent": (), "running": ("create", "start")}.get(status, ("create",))
+        for step in dict.fromkeys(steps):
+            if step not in done:
+                self.take(step)
 
     def remove(self) -> None:
         if self.status() != "absent":

@@ -35,12 +35,18 @@ def traces(daemon: Daemon) -> dict[str, object]:
         "removing": names(data / "volumes" / ".removing"),
         "points": names(scratch / "mnt") + names(scratch / "mnt" / "volumes"),
         "mounts": [each for each in mounts_below(str(daemon.root)) if "/netns/" not in each],
-        "shims": len([pid for pid in processes_of(str(daemon.root)) if is_shim(pid)]),
+        "shims": shims(daemon),
         "shim sockets": shim_sockets(daemon),
         "cgroups": cgroups(daemon),
         "links": daemon.inside("ip", "-o", "link", capture_output=True).stdout.count("veth"),
         "forwards": forwards(daemon),
     }
+
+
+def difference(daemon: Daemon, before: dict[str, object]) -> dict[str, object]:
+    """What is not as before, with both."""
+    now = traces(daemon)
+    return {key: (was, now[key]) for key, was in before.items() if now[key] != was}
 
 
 def names(directory: Path) -> list[str]:
@@ -51,11 +57,17 @@ def names(directory: Path) -> list[str]:
         return []
 
 
-def is_shim(pid: int) -> bool:
-    try:
-        return b"containerd-shim" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
+def shims(daemon: Daemon) -> list[str]:
+    """The IDs of the containers that have a shim."""
+    found = []
+    for pid in processes_of(str(daemon.root)):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        except OSError:
+            continue
+        if "containerd-shim" in words[0]:
+            found.append(words[words.index("-id") + 1])
+    return sorted(found)
 
 
 def ctr(daemon: Daemon, *words: str) -> list[str]:

@@ -8,8 +8,10 @@ without live restore, and prints how often.
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 
 import pytest
@@ -17,7 +19,7 @@ import pytest
 from tests.harness.crashed import CrashingDaemon
 from tests.harness.crashing import CRASH_POINTS
 from tests.harness.deeds import DEEDS, Attempt, wait_for
-from tests.harness.traces import traces
+from tests.harness.traces import difference, traces
 
 pytestmark = pytest.mark.integration
 
@@ -54,8 +56,6 @@ class Round:
         return self._effects[name]
 
     def _quiet(self) -> bool:
-        import time
-
         before = self.daemon.effects()
         time.sleep(0.3)
         return before == self.daemon.effects()
@@ -86,11 +86,8 @@ class Round:
 
     def _clear(self, attempt: Attempt) -> None:
         attempt.remove()
-        wait_for(lambda: traces(self.daemon) == self.empty, lambda: self._left(), 10)
-
-    def _left(self) -> str:
-        found = traces(self.daemon)
-        return str({k: (v, found[k]) for k, v in self.empty.items() if found[k] != v})
+        left = partial(difference, self.daemon, self.empty)
+        wait_for(lambda: not left(), lambda: str(left()))
 
 
 def new_round(*, live: bool) -> Iterator[Round]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 
 from engine.domain.containers.oci.plan import User
-from engine.domain.containers.ports import RootFS, Runtime
+from engine.domain.containers.ports import Leftovers, RootFS, Runtime
 from engine.domain.containers.records import Container
 from engine.domain.containers.registry import Registry
 from engine.domain.containers.restarts import Schedule
@@ -29,6 +29,7 @@ class Outside:
 
     runtime: Runtime
     rootfs: RootFS
+    leftovers: Leftovers
     journal: Journal
     images: Images
     sandboxes: Sandboxes

@@ -122,6 +122,8 @@ def _undone(cell: Cell, outside: Outside, reason: str, exit_code: int) -> tuple[
 async def _end_task(cell: Cell, outside: Outside) -> None:
     task = await find_task(cell, outside)
     if task is None:
+        # It may be on its way still, for a daemon that is no more.
+        await outside.leftovers.remove(cell.id)
         return
     try:
         if task.status not in ("stopped", "created"):

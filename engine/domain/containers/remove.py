@@ -10,6 +10,7 @@ import trio
 
 from engine.domain.containers import rules
 from engine.domain.containers.cell import Cell, ExitResult
+from engine.domain.containers.exit import delete_surely
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import KIND, Removal, Status, to_document
 from engine.domain.containers.stop import kill
@@ -72,12 +73,13 @@ async def _release(cell: Cell, outside: Outside) -> None:
     cell.streams.end()
     if cell.leftover:
         with contextlib.suppress(NotFound):
-            await outside.runtime.tasks.delete(cell.id)
+            await delete_surely(cell.id, outside)
         cell.leftover = False
     with contextlib.suppress(NotFound):
         await outside.runtime.containers.delete(cell.id)
     with contextlib.suppress(NotFound):
         await outside.runtime.snapshots.remove(cell.id)
+    await outside.leftovers.forget(cell.id)
     await outside.sandboxes.release(cell.record)
     removal = cell.record.state.removal or Removal()
     await outside.volumes.release(cell.id, cell.record.mounts, anonymous=removal.volumes)

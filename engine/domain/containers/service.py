@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 BOOT_PATIENCE = 10.0
 """Seconds that the service waits, before it takes mail, for what outlived the daemon to be looked at."""
+LATE = 10.0
+"""Seconds after which containerd has ended what it was doing for a daemon that was killed."""
 CELL = re.compile(r"[0-9a-f]{12}")
 
 
@@ -136,6 +138,11 @@ class ContainersService(Worker):
             async with trio.open_nursery() as nursery:
                 for cell in self._room.registry:
                     nursery.start_soon(self._boot, cell)
+        await self._sweep()
+        await trio.sleep(LATE)
+        await self._sweep()
+
+    async def _sweep(self) -> None:
         while True:
             try:
                 leftovers = await sweep(self._room.registry, self._room.outside)

@@ -12,6 +12,7 @@ from engine.domain.containers import rules
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.outside import event
 from engine.domain.containers.room import Room
+from engine.domain.events.facade import Batch
 from engine.domain.execs.intents import closing, opening
 from engine.domain.execs.messages import Compare, ExecExited, ExecMessage, StartExec
 from engine.domain.execs.process import process_spec
@@ -122,17 +123,19 @@ class ExecsService(Worker):
         await self._clear(exec, cell)
 
     async def _tell_end(self, exec: Exec, cell: Cell | None, code: int) -> None:
-        batch = closing(exec)
-        if exec.told and cell is not None:
-            extra = {"execID": exec.id, "exitCode": str(code)}
-            batch.event(event(cell.record, "exec_die", extra, once=f"exec_die {exec.id}"))
+        if not exec.told or cell is None:
+            return
+        extra = {"execID": exec.id, "exitCode": str(code)}
+        ended = event(cell.record, "exec_die", extra, once=f"exec_die {exec.id}")
         with contextlib.suppress(Refusal):
-            await self._room.outside.journal.commit(batch)
+            await self._room.outside.journal.commit(Batch(events=[ended], durable=False))
 
     async def _clear(self, exec: Exec, cell: Cell | None) -> None:
         if cell is not None and exec.id in cell.exec_ids:
             cell.exec_ids.remove(exec.id)
         await trio.to_thread.run_sync(shutil.rmtree, exec.streams.directory, True)
+        with contextlib.suppress(Refusal):
+            await self._room.outside.journal.commit(closing(exec))
 
     async def _exited(self, ended: ExecExited) -> None:
         exec = self._store.get(ended.exec_id)
