@@ -250,7 +250,7 @@ class Attempt:
         if found != "absent":
             self._check_state(found)
         else:
-            assert not self.id or processes_in(self.id) == []
+            wait_for(lambda: not self.id or not processes_in(self.id), self._processes)
         self.possible = {found}
 
     def _after_start(self) -> set[str]:
@@ -277,9 +277,13 @@ class Attempt:
             self._check_running(state["Pid"])
         else:
             assert state["Pid"] == 0
-            wait_for(lambda: processes_in(self.id) == [], "its processes are gone")
+            wait_for(lambda: not processes_in(self.id), self._processes)
         if "exit" in self.deed.steps and found == "exited":
             assert state["ExitCode"] == 7, state
+
+    def _processes(self) -> str:
+        found = processes_in(self.id)
+        return f"{self.name} {self.status()} {[(each, command_of(each)) for each in found]}"
 
     def _check_running(self, pid: int) -> None:
         os.kill(pid, 0)

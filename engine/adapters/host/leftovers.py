@@ -76,17 +76,18 @@ class HostLeftovers:
         return frozenset(each for each in found if CONTAINER_ID.fullmatch(each))
 
     def _remove(self, container_id: str) -> None:
-        bundles = [place / container_id for place in self._bundles]
-        for pid, found in self._shims():
-            if found == container_id:
-                with contextlib.suppress(OSError):
-                    bundles.append(Path(os.readlink(f"/proc/{pid}/cwd")))
-                _kill(pid)
         groups = [f"{each}/{container_id}" for each in self._own_cgroups()]
-        _empty(groups)
+        bundles = {place / container_id for place in self._bundles}
+        deadline = time.monotonic() + PATIENCE
+        # Again and again: what a shim has begun goes on without it, and may only now come into the cgroup.
+        while (pids := self._processes(container_id, groups)) and time.monotonic() < deadline:
+            bundles |= {found for pid in pids if (found := _directory(pid)).name == container_id}
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(POLL)
         for bundle in bundles:
-            if bundle.name == container_id:
-                _delete(bundle)
+            _delete(bundle)
         _delete(self._runc / container_id)
         for group in groups:
             for path, _, _ in os.walk(group, topdown=False):
@@ -94,29 +95,31 @@ class HostLeftovers:
                     os.rmdir(path)
         self._unlink_socket(container_id)
 
+    def _processes(self, container_id: str, groups: list[str]) -> set[int]:
+        """Its shims, the runtime's commands on it, and what is in its cgroups."""
+        shims = {pid for pid, found in self._shims() if found == container_id}
+        commands = {
+            pid
+            for pid, words in _command_lines()
+            if container_id in words and str(self._runc) in words
+        }
+        return shims | commands | set(_members(groups))
+
     def _own_cgroups(self) -> list[str]:
         table = Path("/proc/self/mountinfo").read_text()
         return [point + self._cgroup for point in hierarchies(table)]
 
     def _shims(self) -> Iterator[tuple[int, str]]:
         """(pid, container ID) of those that are surely ours."""
-        for entry in os.listdir("/proc"):
-            if not entry.isdigit():
-                continue
-            try:
-                words = Path(f"/proc/{entry}/cmdline").read_text().split("\0")
-            except (OSError, UnicodeDecodeError):
-                continue
+        for pid, words in _command_lines():
             if "containerd-shim" not in words[0]:
                 continue
             options = dict(zip(words[1::2], words[2::2], strict=False))
-            if (options.get("-address"), options.get("-namespace")) != (
-                self._address,
-                self._namespace,
+            served = (options.get("-address"), options.get("-namespace"))
+            if served == (self._address, self._namespace) and (
+                self._embedded or self._says_ours(pid)
             ):
-                continue
-            if self._embedded or self._says_ours(int(entry)):
-                yield int(entry), options.get("-id", "")
+                yield pid, options.get("-id", "")
 
     def _says_ours(self, pid: int) -> bool:
         try:
@@ -141,18 +144,19 @@ class HostLeftovers:
                 return
 
 
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+def _command_lines() -> Iterator[tuple[int, list[str]]]:
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                yield int(entry), Path(f"/proc/{entry}/cmdline").read_text().split("\0")
 
 
-def _empty(groups: list[str]) -> None:
-    """Kill what is in the cgroups, until nothing is, for a while at most."""
-    deadline = time.monotonic() + PATIENCE
-    while (pids := set(_members(groups))) and time.monotonic() < deadline:
-        for pid in pids:
-            _kill(pid)
-        time.sleep(POLL)
+def _directory(pid: int) -> Path:
+    """The working directory: a shim's is the bundle of its container."""
+    try:
+        return Path(os.readlink(f"/proc/{pid}/cwd"))
+    except OSError:
+        return Path()
 
 
 def _members(groups: list[str]) -> Iterator[int]:

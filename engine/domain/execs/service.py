@@ -18,6 +18,7 @@ from engine.domain.execs.messages import Compare, ExecExited, ExecMessage, Start
 from engine.domain.execs.process import process_spec
 from engine.domain.execs.records import Exec
 from engine.domain.execs.store import ExecStore
+from engine.domain.streams.fifo import held_open
 from engine.domain.streams.session import CopierService
 from engine.errors import EngineError, NotFound
 from supervisors import ChildSpec, Letter, Refusal, Restart, Worker
@@ -26,6 +27,8 @@ SWEEP_PERIOD = 300.0
 """An exec that has ended can be inspected until its second sweep: five to ten minutes, as in dockerd."""
 STREAM_PATIENCE = 2.0
 UNKNOWN_EXIT = 255
+PATIENCE = 1.0
+"""Seconds between two looks at what a former daemon began, while nothing can be said of it."""
 
 
 class ExecsService(Worker):
@@ -168,6 +171,11 @@ class ExecsService(Worker):
         for exec in self._store:
             if exec.exit_code is None and exec.begun:
                 await self._look(exec.id)
+        while any(exec.inherited and exec.exit_code is None for exec in self._store):
+            await trio.sleep(PATIENCE)
+            for exec in self._store:
+                if exec.inherited:
+                    await self._look(exec.id)
 
     async def _look(self, exec_id: str) -> None:
         exec = self._store.get(exec_id)
@@ -184,12 +192,15 @@ class ExecsService(Worker):
                 await self._failed(exec, cell, 126)
             return
         try:
-            process = await self._room.outside.runtime.tasks.get(exec.container_id, exec.id)
+            with held_open(str(exec.streams.directory)):
+                process = await self._room.outside.runtime.tasks.get(exec.container_id, exec.id)
         except NotFound:
             await self._finish(exec, UNKNOWN_EXIT)
         except EngineError:
             return  # asked again when containerd is back
         else:
+            if process.status == "unknown":
+                return  # its shim does not answer: nothing follows from that
             if process.status == "stopped" or cell is None:
                 await self._finish(exec, process.exit_status)
             elif not exec.running:
