@@ -9,26 +9,26 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from ipaddress import IPv4Interface
 from pathlib import Path
 
 import trio
 
-from config.hosts import api_hosts
 from config.schema import Settings
-from config.tls import tls_files
 from engine.adapters.archive.streams import StreamedArchives
 from engine.adapters.containerd.channel import Channel
 from engine.adapters.containerd.client import Containerd
 from engine.adapters.containerd.process import EmbeddedContainerd
 from engine.adapters.host import cgroups
-from engine.adapters.host.facts import read_facts, sys_info
-from engine.adapters.host.identity import Choices, DataRoot
+from engine.adapters.host.facts import read_facts
+from engine.adapters.host.identity import DataRoot
 from engine.adapters.host.leftovers import HostLeftovers
+from engine.adapters.host.probe import HostProbe
 from engine.adapters.host.programs import RuncVersion
+from engine.adapters.keeper import FifoKeeper, KeeperService
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
 from engine.adapters.registry.registries import RemoteRegistries
+from engine.adapters.rootfs.files import HostFiles
 from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
@@ -36,18 +36,18 @@ from engine.adapters.store.service import StoreService
 from engine.adapters.store.volumes import VolumeStore
 from engine.adapters.volumes.disk import HostDisk
 from engine.api.app import create_app
-from engine.api.listeners import Listener, Tls, UnixListener, parse_address
 from engine.api.routes import Rooms, register, status
 from engine.api.server import Server
-from engine.api.versions import MINIMUM, NEWEST, text_of
+from engine.domain.containers.commit import Commits
+from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
 from engine.domain.containers.outside import Outside
+from engine.domain.containers.prune import Prunes
 from engine.domain.containers.restarts import RestartManager
 from engine.domain.containers.restore import load_cells
 from engine.domain.containers.room import Room
 from engine.domain.containers.sandbox import Sandboxes
 from engine.domain.containers.service import ContainersService, Nursery
-from engine.domain.containers.settings import RoomSettings
 from engine.domain.containers.shutdown import stop_all
 from engine.domain.containers.volumes import ContainerVolumes
 from engine.domain.containers.watcher import ShimWatcher
@@ -60,21 +60,22 @@ from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
-from engine.domain.networks.facade import Networks, NetworkSettings
-from engine.domain.system.facade import Identity, System
+from engine.domain.networks.facade import Networks
+from engine.domain.system.disk import DiskReport
+from engine.domain.system.facade import System
 from engine.domain.system.pulse import Pulse, PulseService
 from engine.domain.volumes.facade import Volumes
 from engine.errors import EngineError
-from engine.registries import registry_config, registry_settings, shown_proxies, transfer_limits
-from engine.version import BUILD_TIME, COMMIT, VERSION
+from engine.version import VERSION
+from engine.wiring.choices import wanted_choices
+from engine.wiring.identity import identity
+from engine.wiring.listeners import api_listeners, status_listener
+from engine.wiring.registries import registry_settings, transfer_limits
+from engine.wiring.rooms import container_settings, network_settings, own_cgroup
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
 log = logging.getLogger(__name__)
 
-CLIENTS_SOCKET = "/var/run/docker.sock"
-HOST_CONTAINERD = "/run/containerd/containerd.sock"
-EMBEDDED = "embedded"  # --containerd: one of our own, also where the host has one
-SNAPSHOTTERS = {"": "overlayfs", "overlay2": "overlayfs"}
 CONTAINERD_GRACE = 25.0
 
 
@@ -86,7 +87,7 @@ class Engine:
         self.data = data
         self.exec_root = Path(settings.exec_root)
         self.facts = read_facts()
-        self.choices = data.settle(self._wanted_choices())
+        self.choices = data.settle(wanted_choices(settings, data))
         self.engine_id = self.choices.engine_id
         self._make_directories()
         self._open_state()
@@ -95,25 +96,6 @@ class Engine:
         self.root = Supervisor("root", self._children(), max_restarts=3, period=300.0)
 
     # the passive parts: they outlive every service
-
-    def _wanted_choices(self) -> Choices:
-        settings = self.settings
-        address = settings.containerd
-        if address == EMBEDDED:
-            address = ""
-        elif not address and self.data.choices is None and os.path.exists(HOST_CONTAINERD):
-            address = HOST_CONTAINERD
-        elif not address and self.data.choices is not None:
-            address = self.data.choices.containerd
-        return Choices(
-            engine_id=self.data.new_engine_id(),
-            containerd=address,
-            namespace=settings.containerd_namespace,
-            plugin_namespace=settings.containerd_plugin_namespace,
-            bridge=settings.bridge,
-            snapshotter=SNAPSHOTTERS.get(settings.storage_driver, settings.storage_driver),
-            cgroup_driver="cgroupfs",
-        )
 
     def _make_directories(self) -> None:
         for path in (self.exec_root, self.exec_root / "mnt", self.exec_root / "fifo"):
@@ -159,7 +141,7 @@ class Engine:
             limits=transfer_limits(self.settings),
         )
         self.networks = Networks(
-            self._network_settings(),
+            network_settings(self.settings, self.engine_id),
             links=Netlink(self.exec_root),
             firewall=NftFirewall(self.engine_id),
             store=NetworkStore(self.database, self.journal),
@@ -168,15 +150,19 @@ class Engine:
             disk=HostDisk(self.data.path / "volumes", self.exec_root / "mnt"),
             store=VolumeStore(self.database, self.journal),
         )
+        self.keeper = FifoKeeper(self.exec_root / "keeper.sock")
         self.outside = Outside(
             runtime=self.containerd,
             rootfs=HostRootFS(self.exec_root / "mnt"),
             leftovers=self._leftovers(),
+            files=HostFiles(self.exec_root / "mnt"),
+            host=HostProbe(),
             journal=self.journal,
             images=self.images,
             sandboxes=Sandboxes(self.networks),
             volumes=ContainerVolumes(self.volumes, self.exec_root / "mnt" / "volumes"),
-            settings=self._room_settings(),
+            settings=container_settings(self.settings, self.choices, self.facts, self.data.path),
+            holder=self.keeper,
         )
         self.room = Room(self.outside)
         self.exec_store = ExecStore()
@@ -194,102 +180,15 @@ class Engine:
         return HostLeftovers(
             data_root=self.data.path,
             exec_root=self.exec_root,
-            cgroup=self._own_cgroup,
+            cgroup=own_cgroup(self.engine_id),
             address=self.address,
             namespace=self.choices.namespace,
             embedded=not self.choices.containerd,
         )
 
-    def _network_settings(self) -> NetworkSettings:
-        settings = self.settings
-        return NetworkSettings(
-            engine_id=self.engine_id,
-            bridge=settings.bridge,
-            bip=IPv4Interface(settings.bip) if settings.bip else None,
-            mtu=settings.mtu,
-            iptables=settings.iptables,
-            ip_forward=settings.ip_forward,
-            ip_masq=settings.masquerades,
-            icc=settings.icc,
-            default_ip=settings.ip,
-        )
-
-    @property
-    def _own_cgroup(self) -> str:
-        return f"/trimaran-{self.engine_id}"
-
-    def _runtimes(self) -> dict[str, str]:
-        """Runtime names and the programs they stand for; "" is containerd's own runc."""
-        added = {name: runtime.path for name, runtime in self.settings.runtimes.items()}
-        return {"runc": "", "io.containerd.runc.v2": "", **added}
-
-    def _room_settings(self) -> RoomSettings:
-        settings = self.settings
-        runtimes = self._runtimes()
-        return RoomSettings(
-            engine_id=self.engine_id,
-            facts=self.facts,
-            info=sys_info(
-                self.facts,
-                forwards=settings.ip_forward and settings.bridge != "none",
-                runtimes=frozenset(runtimes),
-                default_runtime=settings.default_runtime,
-                default_shm_size=settings.default_shm_size,
-                default_ipc_mode=settings.default_ipc_mode,
-                default_cgroupns_mode=settings.default_cgroupns_mode,
-            ),
-            data_root=self.data.path,
-            exec_root=self.exec_root,
-            snapshotter=self.choices.snapshotter,
-            cgroup_parent=settings.cgroup_parent or self._own_cgroup,
-            default_runtime=settings.default_runtime,
-            runtimes=runtimes,
-            log_driver=settings.log_driver,
-            log_options=settings.log_opts,
-            dns=settings.dns,
-            dns_options=settings.dns_opts,
-            dns_search=settings.dns_search,
-            init=settings.init,
-            init_path=settings.init_path or "/usr/bin/tini-static",
-            shm_size=settings.default_shm_size,
-            no_new_privileges=settings.no_new_privileges,
-            seccomp_profile=self._seccomp_profile(),
-            live_restore=settings.live_restore,
-        )
-
-    def _seccomp_profile(self) -> str:
-        name = self.settings.seccomp_profile
-        return name if name in ("", "builtin", "unconfined") else Path(name).read_text()
-
     def _system(self) -> System:
-        settings = self.settings
-        proxies = shown_proxies(settings, os.environ)
         return System(
-            Identity(
-                engine_id=self.engine_id,
-                version=VERSION,
-                commit=COMMIT,
-                build_time=BUILD_TIME,
-                api_version=text_of(NEWEST),
-                min_api_version=text_of(MINIMUM),
-                data_root=self.data.path,
-                snapshotter=self.choices.snapshotter,
-                cgroup_driver=self.choices.cgroup_driver,
-                log_driver=settings.log_driver,
-                default_runtime=settings.default_runtime,
-                runtimes=self._runtimes(),
-                labels=list(settings.labels),
-                live_restore=settings.live_restore,
-                debug=settings.debug,
-                init_binary="docker-init",
-                containerd_address=self.address,
-                namespace=self.choices.namespace,
-                plugin_namespace=self.choices.plugin_namespace,
-                registry_config=registry_config(settings),
-                http_proxy=proxies.http,
-                https_proxy=proxies.https,
-                no_proxy=proxies.none,
-            ),
+            identity(self.settings, self.choices, self.data.path, self.address),
             self.facts,
             census=self.containers,
             images=self._image_count,
@@ -316,6 +215,7 @@ class Engine:
     def _children(self) -> Sequence[ChildSpec]:
         return (
             ChildSpec(name="status", factory=self._status),
+            ChildSpec(name="keeper", factory=lambda: KeeperService(self.keeper)),
             ChildSpec(name="pulse", factory=lambda: PulseService(self.pulse)),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
@@ -422,42 +322,24 @@ class Engine:
     def _status(self) -> Server:
         """Depends on nothing: it answers while everything else is down or comes up."""
         app = create_app(lambda app: status.register(app, self._tree), version=VERSION)
-        address = f"unix://{self.exec_root / 'status.sock'}"
-        return Server(app, [parse_address(address, group=self.settings.group)], greet=False)
+        return Server(app, [status_listener(self.settings)], greet=False)
 
     def _api(self) -> Server:
         rooms = Rooms(
             containers=self.containers,
+            contents=Contents(self.room),
+            commits=Commits(self.room, self.containers),
+            prunes=Prunes(self.room, self.containers),
             execs=self.execs,
             images=self.images,
             events=self.events,
             networks=self.networks,
             volumes=self.volumes,
             system=self.system,
+            disk=DiskReport(self.containers, self.images, self.volumes),
         )
         app = create_app(lambda app: register(app, rooms), version=VERSION)
-        return Server(app, self._listeners())
-
-    def _listeners(self) -> list[Listener]:
-        settings = self.settings
-        hosts = [str(host) for host in api_hosts(settings, os.environ, os.getpid())]
-        listeners = [parse_address(host, group=settings.group, tls=self._tls()) for host in hosts]
-        if hosts == [f"unix://{settings.socket_path}"] and not settings.hosts:
-            # Where clients look that were told nothing.
-            listeners.append(UnixListener(Path(CLIENTS_SOCKET), settings.group, spare=True))
-        return listeners
-
-    def _tls(self) -> Tls | None:
-        """For every TCP listener, once TLS was asked for: a root API never falls back to plain text."""
-        if not self.settings.uses_tls:
-            return None
-        files = tls_files(self.settings, os.environ)
-        return Tls(
-            cert=Path(files.certificate),
-            key=Path(files.key),
-            ca=Path(files.ca) if self.settings.tlsverify else None,
-            verify=bool(self.settings.tlsverify),
-        )
+        return Server(app, api_listeners(self.settings))
 
     # its life
 
@@ -474,7 +356,7 @@ class Engine:
         if self.embedded is not None:
             self.embedded.leave_running = self.leave_running
         await self.root.stop()
-        await trio.to_thread.run_sync(cgroups.remove_empty, self._own_cgroup)
+        await trio.to_thread.run_sync(cgroups.remove_empty, own_cgroup(self.engine_id))
 
     def close(self) -> None:
         self.database.close()

@@ -51,7 +51,7 @@ SERVE = "echo hi >/var/www/index.html; exec httpd -f -p 80 -h /var/www"
 def test_containers_do_not_notice_a_kill_with_live_restore() -> None:
     with running_daemon("--live-restore") as daemon:
         run(daemon, "counter", "--net", "none", "--", "sh", "-c", COUNT)
-        run(daemon, "brief", "--net", "none", "--", "sh", "-c", "sleep 1; exit 6")
+        run(daemon, "brief", "--net", "none", "--", "sh", "-c", "sleep 1; echo bye; exit 6")
         run(daemon, "web", "-p", "18082:80", "--", "sh", "-c", SERVE)
         run(daemon, "echo", "-i", "--net", "none", "--", "cat")
         before = [inspect(daemon, name, "{{.State.Pid}}") for name in ("counter", "web", "echo")]
@@ -61,6 +61,7 @@ def test_containers_do_not_notice_a_kill_with_live_restore() -> None:
         after = [inspect(daemon, name, "{{.State.Pid}}") for name in ("counter", "web", "echo")]
         assert after == before
         assert inspect(daemon, "brief", "{{.State.Status}} {{.State.ExitCode}}") == "exited 6"
+        assert daemon.docker("logs", "brief", check=True).stdout == b"bye\n"
         page = daemon.inside(
             "busybox", "wget", "-q", "-O", "-", "http://127.0.0.1:18082/", capture_output=True
         )

@@ -41,10 +41,9 @@ class Answer:
     def fine(self) -> bool:
         return 0 < self.status < 400
 
-    @property
-    def named(self) -> bool:
+    def refuses(self, *statuses: int) -> bool:
         """A refusal that says why."""
-        return self.status in (500, 503) and bool(self.text.strip())
+        return self.status in statuses and bool(self.text.strip())
 
 
 class Operation(ABC):
@@ -124,6 +123,10 @@ class Operation(ABC):
             assert answer.status in (204, 404), answer
         if self.id:
             assert processes_in(self.id) == []
+        self.wait_for(self.no_volumes, "its volume is gone")
+
+    def no_volumes(self) -> bool:
+        return not self.daemon.json("GET", "/volumes")["Volumes"]
 
 
 class Start(Operation):

@@ -22,7 +22,7 @@ from pathlib import Path
 import trio
 
 from engine.adapters.host.cgroups import hierarchies
-from engine.adapters.rootfs.mounting import unmount
+from engine.adapters.rootfs.syscalls import unmount
 
 SOCKETS = Path("/run/containerd/s")
 """Where every containerd of a host has its shims' sockets (its default state directory, whatever is configured)."""

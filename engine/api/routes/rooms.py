@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.domain.containers.commit import Commits
+from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
+from engine.domain.containers.prune import Prunes
 from engine.domain.events.facade import Events
 from engine.domain.execs.facade import Execs
 from engine.domain.images.facade import Images
 from engine.domain.networks.facade import Networks
+from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
 from engine.domain.volumes.facade import Volumes
 
@@ -16,9 +20,13 @@ from engine.domain.volumes.facade import Volumes
 @dataclass(frozen=True)
 class Rooms:
     containers: Containers
+    contents: Contents
+    commits: Commits
+    prunes: Prunes
     execs: Execs
     images: Images
     events: Events
     networks: Networks
     system: System
+    disk: DiskReport
     volumes: Volumes

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import trio
 
-from engine.domain.containers import policy
+from engine.domain.containers import health, policy
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
@@ -72,6 +72,7 @@ def _after(cell: Cell, outside: Outside, message: Exited) -> Container:
         oom_killed=state.oom_killed or message.oom,
         restart_count=state.restart_count + again,
         backoff_ms=policy.next_delay_ms(state, ran_ns) if again else 0,
+        health=health.last(record),
     )
 
 

@@ -100,7 +100,7 @@ def _holds(name: str, values: Sequence[str], container: Container) -> bool:
                 for mount in container.mounts
             )
         case "health":
-            return "none" in values
+            return (container.state.health or "none") in values
         case "publish" | "expose":
             return _port(name, values, container)
         case "is-task":

@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 
 from engine.domain.containers.oci.plan import User
-from engine.domain.containers.ports import Leftovers, RootFS, Runtime
+from engine.domain.containers.ports import Files, Host, Leftovers, RootFS, Runtime
 from engine.domain.containers.records import Container
 from engine.domain.containers.registry import Registry
 from engine.domain.containers.restarts import Schedule
@@ -18,6 +18,7 @@ from engine.domain.containers.settings import RoomSettings
 from engine.domain.containers.volumes import ContainerVolumes
 from engine.domain.events.facade import Batch, Intent, Journal, NewEvent
 from engine.domain.images.facade import Images
+from engine.domain.streams.session import Holder
 
 
 @dataclass
@@ -30,11 +31,14 @@ class Outside:
     runtime: Runtime
     rootfs: RootFS
     leftovers: Leftovers
+    files: Files
+    host: Host
     journal: Journal
     images: Images
     sandboxes: Sandboxes
     volumes: ContainerVolumes
     settings: RoomSettings
+    holder: Holder
     init_layers: set[str] = field(default_factory=set)
     init_lock: trio.Lock = field(default_factory=trio.Lock)
     users: dict[tuple[str, str, tuple[str, ...]], User] = field(default_factory=dict)

@@ -56,6 +56,7 @@ class State(msgspec.Struct, frozen=True):
     manually_stopped: bool = False
     restart_count: int = 0
     backoff_ms: int = 0
+    health: str = ""
     removal: Removal | None = None
 
     @property

@@ -38,7 +38,8 @@ class Room:
                 return  # it has ended, and its input with it
 
         directory = self.outside.settings.exec_root / "fifo" / record.id
-        return Cell(record, ProcessStreams(directory, close_stdin), self.forget)
+        streams = ProcessStreams(directory, close_stdin, (self.outside.holder, record.id))
+        return Cell(record, streams, self.forget)
 
     def forget(self, cell: Cell) -> None:
         """The container is gone from the store: take it out of memory, and its supervisor out of the tree."""

@@ -37,6 +37,37 @@ def check_remove(container: Container, *, force: bool) -> None:
         )
 
 
+def check_pause(container: Container) -> None:
+    """Row 69."""
+    status, id_ = container.state.status, container.id
+    if status is Status.PAUSED:
+        raise Conflict(f"Container {id_} is already paused")
+    check_running(container)
+
+
+def check_unpause(container: Container) -> None:
+    if container.state.status is not Status.PAUSED:
+        raise SystemFailure(f"Container {container.id} is not paused")
+
+
+def check_running(container: Container) -> None:
+    """For what needs processes: top, update of the freezer and the like. A paused container has them."""
+    if container.state.status is Status.RESTARTING:
+        raise Conflict(
+            f"Container {container.id} is restarting, wait until the container is running"
+        )
+    if not container.state.alive:
+        raise Conflict(f"Container {container.id} is not running")
+
+
+def check_rename(container: Container, name: str) -> None:
+    """Row 68; `name` with or without its slash."""
+    if not name:
+        raise InvalidParameter("Neither old nor new names may be empty")
+    if name.removeprefix("/") == container.name:
+        raise InvalidParameter("Renaming a container with the same name as its current name")
+
+
 def check_exec(container: Container) -> None:
     status = container.state.status
     if status is Status.PAUSED:
@@ -94,7 +125,7 @@ def status_text(state: State, now_ns: int) -> str:
     """The STATUS column of `docker ps` (row 63)."""
     match state.status:
         case Status.RUNNING:
-            return f"Up {human(now_ns - state.started_ns)}"
+            return f"Up {human(now_ns - state.started_ns)}{health_suffix(state)}"
         case Status.PAUSED:
             return f"Up {human(now_ns - state.started_ns)} (Paused)"
         case Status.RESTARTING:
@@ -107,6 +138,12 @@ def status_text(state: State, now_ns: int) -> str:
             return f"Exited ({state.exit_code}) {human(now_ns - state.finished_ns)} ago"
         case _:
             return "Created"
+
+
+def health_suffix(state: State) -> str:
+    if not state.health:
+        return ""
+    return " (health: starting)" if state.health == "starting" else f" ({state.health})"
 
 
 def human(duration_ns: int) -> str:

@@ -135,6 +135,8 @@ class ContainersService(Worker):
         """What the daemon's start means for each container, and for what is nobody's."""
         if not self._room.booted:
             self._room.booted = True
+            alive = [cell.id for cell in self._room.registry if cell.running or cell.starting]
+            self._room.outside.holder.retain(alive)
             async with trio.open_nursery() as nursery:
                 for cell in self._room.registry:
                     nursery.start_soon(self._boot, cell)

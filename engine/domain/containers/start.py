@@ -7,11 +7,11 @@ import time
 import msgspec
 import trio
 
-from engine.domain.containers import rules
+from engine.domain.containers import health, rules
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import delete_task
-from engine.domain.containers.output import open_streams
+from engine.domain.containers.output import open_streams, watch_health
 from engine.domain.containers.outside import Outside, event, intent
 from engine.domain.containers.prepare import prepare
 from engine.domain.containers.reconcile import undo_start
@@ -81,6 +81,7 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
         finished_ns=cell.record.state.finished_ns,
         generation=generation,
         manually_stopped=False,
+        health=health.first(cell.record),
     )
     cell.told = record
     batch = Batch().put(to_document(record)).close("start", cell.id)
@@ -88,7 +89,8 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     batch.announce(mount_events(record))
     await outside.journal.commit(batch.event(event(record, "start", once=f"start {generation}")))
     cell.record = record
-    cell.starting, cell.told = False, None
+    cell.starting, cell.told, cell.checkup = False, None, None
+    await watch_health(cell, outside)
 
 
 def known_endpoints(record: Container, sandbox: Sandbox) -> dict[str, EndpointSettings]:

@@ -16,6 +16,7 @@ from engine.domain.networks.facade import Endpoint, port_map
 from engine.models.containers import (
     ZERO_TIME,
     GraphDriver,
+    Health,
     InspectResponse,
     Port,
     State,
@@ -30,8 +31,8 @@ from engine.models.networks import (
 )
 
 
-def state_view(container: Container) -> State:
-    state = container.state
+def state_view(cell: Cell) -> State:
+    state = cell.record.state
     restarting = state.status is Status.RESTARTING
     return State(
         status=str(state.status),
@@ -45,7 +46,17 @@ def state_view(container: Container) -> State:
         error=state.error,
         started_at=timestamp(state.started_ns),
         finished_at=timestamp(state.finished_ns),
+        health=health_view(cell),
     )
+
+
+def health_view(cell: Cell) -> Health | None:
+    """None where no health is checked; the log of an earlier daemon's probes is not kept."""
+    status = cell.record.state.health
+    if not status:
+        return None
+    known = cell.checkup.view() if cell.checkup is not None else Health(log=[])
+    return msgspec.structs.replace(known, status=status)
 
 
 def timestamp(ns: int) -> str:
@@ -62,7 +73,7 @@ def inspect(cell: Cell, directory: Path) -> InspectResponse:
         created=format_nano(container.created_ns),
         path=argv[0],
         args=argv[1:],
-        state=state_view(container),
+        state=state_view(cell),
         image=container.image_id,
         resolv_conf_path=str(directory / "resolv.conf"),
         hostname_path=str(directory / "hostname"),

@@ -55,6 +55,9 @@ class FifoReader:
             fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
         self._eager = False
 
+    def fileno(self) -> int:
+        return self._fd
+
     async def wait(self) -> None:
         """Until there is data or its end. Before the first writer comes, a read would return
         nothing and look like the end, so no read without a wait."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import trio
@@ -40,11 +41,28 @@ class StreamPaths(msgspec.Struct, frozen=True):
     stderr: str = ""
 
 
-class ProcessStreams:
-    """`close_stdin` asks the runtime to let the process see the end of its input."""
+class Holder(Protocol):
+    """Holds the FIFOs' reading ends open while no daemon is there to."""
 
-    def __init__(self, directory: Path, close_stdin: Callable[[], Awaitable[None]]) -> None:
+    def keep(self, subject: str, descriptors: Callable[[], Sequence[int]]) -> None: ...
+
+    def drop(self, subject: str) -> None: ...
+
+    def retain(self, subjects: Iterable[str]) -> None: ...
+
+
+class ProcessStreams:
+    """`close_stdin` asks the runtime to let the process see the end of its input; `held` says
+    who holds the output over the daemon's death, and under which name."""
+
+    def __init__(
+        self,
+        directory: Path,
+        close_stdin: Callable[[], Awaitable[None]],
+        held: tuple[Holder, str] | None = None,
+    ) -> None:
         self.directory = directory
+        self._held = held
         self.paths = StreamPaths()
         self._close_stdin = close_stdin
         self.log: JsonFileLog | None = None
@@ -86,6 +104,12 @@ class ProcessStreams:
             log,
         )
         self.copied = trio.Event()
+        if self._held is not None:
+            self._held[0].keep(self._held[1], self._descriptors)
+
+    def _descriptors(self) -> Sequence[int]:
+        outputs = self._copier.outputs if self._copier is not None else ()
+        return [output.reader.fileno() for output in outputs if output.reader.fileno() >= 0]
 
     def _journal(self, name: str) -> Journal:
         return Journal(str(self.directory / f"{name}.journal"))
@@ -137,6 +161,8 @@ class ProcessStreams:
 
     def end(self) -> None:
         """Part from this run's clients, and be ready for the next one's."""
+        if self._held is not None:
+            self._held[0].drop(self._held[1])
         self.fanout.close()
         self.stdin.discard()
         if self._copier is not None:

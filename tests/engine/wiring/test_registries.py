@@ -2,7 +2,12 @@ from __future__ import annotations
 
 from config.schema import Settings
 from config.sections import Proxies
-from engine.registries import registry_config, registry_settings, shown_proxies, transfer_limits
+from engine.wiring.registries import (
+    registry_config,
+    registry_settings,
+    shown_proxies,
+    transfer_limits,
+)
 
 
 def test_list_of_mirrors_is_docker_hubs() -> None:

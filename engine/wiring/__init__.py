@@ -1,0 +1,1 @@
+"""The daemon's configuration in the terms of its parts: the only place that knows both."""

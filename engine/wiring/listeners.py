@@ -1,0 +1,40 @@
+"""Where the daemon listens."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from config.hosts import api_hosts
+from config.schema import Settings
+from config.tls import tls_files
+from engine.api.listeners import Listener, Tls, UnixListener, parse_address
+
+CLIENTS_SOCKET = "/var/run/docker.sock"
+
+
+def api_listeners(settings: Settings) -> list[Listener]:
+    """The hosts asked for; without any our own socket, and the one where clients look that were told nothing."""
+    hosts = [str(host) for host in api_hosts(settings, os.environ, os.getpid())]
+    tls = _tls(settings)
+    listeners = [parse_address(host, group=settings.group, tls=tls) for host in hosts]
+    if hosts == [f"unix://{settings.socket_path}"] and not settings.hosts:
+        listeners.append(UnixListener(Path(CLIENTS_SOCKET), settings.group, spare=True))
+    return listeners
+
+
+def status_listener(settings: Settings) -> Listener:
+    return UnixListener(Path(settings.exec_root) / "status.sock", settings.group)
+
+
+def _tls(settings: Settings) -> Tls | None:
+    """For every TCP listener, once TLS was asked for: a root API never falls back to plain text."""
+    if not settings.uses_tls:
+        return None
+    files = tls_files(settings, os.environ)
+    return Tls(
+        cert=Path(files.certificate),
+        key=Path(files.key),
+        ca=Path(files.ca) if settings.tlsverify else None,
+        verify=bool(settings.tlsverify),
+    )

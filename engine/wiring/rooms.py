@@ -1,0 +1,78 @@
+"""The rooms' settings."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+from config.schema import Settings
+from engine.adapters.host.facts import sys_info
+from engine.adapters.host.identity import Choices
+from engine.domain.containers.settings import RoomSettings
+from engine.domain.networks.facade import NetworkSettings
+from engine.domain.system.facts import Facts
+
+
+def network_settings(settings: Settings, engine_id: str) -> NetworkSettings:
+    return NetworkSettings(
+        engine_id=engine_id,
+        bridge=settings.bridge,
+        bip=IPv4Interface(settings.bip) if settings.bip else None,
+        mtu=settings.mtu,
+        iptables=settings.iptables,
+        ip_forward=settings.ip_forward,
+        ip_masq=settings.masquerades,
+        icc=settings.icc,
+        default_ip=settings.ip,
+    )
+
+
+def runtimes(settings: Settings) -> dict[str, str]:
+    """Runtime names and the programs they stand for; "" is containerd's own runc."""
+    added = {name: runtime.path for name, runtime in settings.runtimes.items()}
+    return {"runc": "", "io.containerd.runc.v2": "", **added}
+
+
+def own_cgroup(engine_id: str) -> str:
+    """The cgroup above all containers of this engine."""
+    return f"/trimaran-{engine_id}"
+
+
+def container_settings(
+    settings: Settings, choices: Choices, facts: Facts, data_root: Path
+) -> RoomSettings:
+    known = runtimes(settings)
+    return RoomSettings(
+        engine_id=choices.engine_id,
+        facts=facts,
+        info=sys_info(
+            facts,
+            forwards=settings.ip_forward and settings.bridge != "none",
+            runtimes=frozenset(known),
+            default_runtime=settings.default_runtime,
+            default_shm_size=settings.default_shm_size,
+            default_ipc_mode=settings.default_ipc_mode,
+            default_cgroupns_mode=settings.default_cgroupns_mode,
+        ),
+        data_root=data_root,
+        exec_root=Path(settings.exec_root),
+        snapshotter=choices.snapshotter,
+        cgroup_parent=settings.cgroup_parent or own_cgroup(choices.engine_id),
+        default_runtime=settings.default_runtime,
+        runtimes=known,
+        log_driver=settings.log_driver,
+        log_options=settings.log_opts,
+        dns=settings.dns,
+        dns_options=settings.dns_opts,
+        dns_search=settings.dns_search,
+        init=settings.init,
+        init_path=settings.init_path or "/usr/bin/tini-static",
+        shm_size=settings.default_shm_size,
+        no_new_privileges=settings.no_new_privileges,
+        seccomp_profile=_seccomp_profile(settings.seccomp_profile),
+        live_restore=settings.live_restore,
+    )
+
+
+def _seccomp_profile(name: str) -> str:
+    return name if name in ("", "builtin", "unconfined") else Path(name).read_text()

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from config.schema import Settings
+from engine.wiring.rooms import network_settings, own_cgroup, runtimes
+
+
+def test_runc_stands_under_both_its_names() -> None:
+    assert runtimes(Settings()) == {"runc": "", "io.containerd.runc.v2": ""}
+
+
+def test_bridge_address_keeps_its_prefix() -> None:
+    assert str(network_settings(Settings(bip="10.9.0.1/24"), "e").bip) == "10.9.0.1/24"
+    assert network_settings(Settings(), "e").bip is None
+
+
+def test_cgroup_carries_the_engines_id() -> None:
+    assert own_cgroup("e") == "/trimaran-e"
