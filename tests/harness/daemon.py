@@ -52,14 +52,17 @@ class Daemon:
         self.log = self.root / "daemon.log"
 
     def __enter__(self) -> Self:
-        subprocess.run(["ip", "netns", "add", self.name], check=True)
-        self.inside("ip", "link", "set", "lo", "up")
+        self.make_namespace()
         try:
             self.start()
         except BaseException:
             self.close()
             raise
         return self
+
+    def make_namespace(self) -> None:
+        subprocess.run(["ip", "netns", "add", self.name], check=True)
+        self.inside("ip", "link", "set", "lo", "up")
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -305,6 +305,8 @@ class Attempt:
             if steps[-1] in ("remove", "force") or (steps[-1] == "gone" and self.id):
                 return
             steps = [*self.deed.ready, *steps]
+        elif steps == ["create"]:
+            return
         elif (status == "created" and "remove" not in steps) or (
             status == "exited" and steps[0] not in ("remove", "force", "start")
         ):
