@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
 from tests.harness.daemon import running_daemon
@@ -32,11 +30,6 @@ def torture(seed: int, kills: int) -> None:
         done = torturer.finish()
         wait_for(lambda: not difference(daemon, empty), lambda: str(difference(daemon, empty)))
         print(f"{kills} kills, slowest start {torturer.slowest:.2f} s, {dict(done)}")
-
-
-@pytest.fixture
-def seed(request: pytest.FixtureRequest) -> int:
-    return int(request.config.getoption("--seed") or random.randrange(1 << 32))
 
 
 def test_five_kills_break_no_promise(seed: int) -> None:
