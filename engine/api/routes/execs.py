@@ -27,18 +27,18 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
     @app.post("/exec/<name>/start")
     async def exec_start(name: str) -> Response:
         request = await read_json(ExecStartRequest)
-        session = execs.session(name, detach=request.detach)
+        session = execs.session(name, request)
         if request.detach:
             await session.start()
             return empty_response(200)
         try:
-            client = await hijack(content_type=stream_type(tty=session.tty))
+            client = await hijack(content_type=stream_type(tty=session.raw))
             try:
                 await session.run(client)
             except Refusal as error:
                 # The head is out: the text goes where the output would.
                 text = f"{error}\r\n".encode()
-                await client.send_all(text if session.tty else frame("stdout", text))
+                await client.send_all(text if session.raw else frame("stdout", text))
         finally:
             session.close()
         return empty_response(200)

@@ -35,6 +35,7 @@ class Cell:
     """`preparation` is what create made ahead of the first start; `leftover` says that containerd still
     has the ended task; `told` is the record of a start whose event may be out, though it is not complete.
     `places_made` says that its root has places for its volumes though it has never run,
+    `reason` is why the present run is being ended, where not by its user or itself,
     `commit_interrupted` that a former daemon has paused it for a commit."""
 
     def __init__(
@@ -61,6 +62,7 @@ class Cell:
         self._exit_lot = trio.lowlevel.ParkingLot()
         self.supervised = trio.Lock()
         self.checkup: Checkup | None = None
+        self.reason = ""
         self.supervisor: Supervisor | None = None
 
     @property

@@ -19,6 +19,7 @@ from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import commit_surely
 from engine.domain.containers.messages import Create
 from engine.domain.containers.modes import joined
+from engine.domain.containers.onunhealthy import switches
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.prepare import root_snapshot
 from engine.domain.containers.records import KIND, Container, to_document
@@ -89,6 +90,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
             runtime=host.runtime,
             snapshotter=settings.snapshotter,
             mounts=mounts,
+            switches=switches(asked.labels or {}),
             endpoints=_endpoints(request.networking_config, host),
         )
         await outside.volumes.copy_up(record, partial(root_snapshot, record, outside))

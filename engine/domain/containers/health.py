@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import trio
 
 from engine.domain.containers.cell import Cell
+from engine.domain.containers.messages import Unhealthy
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.probing import Outcome, run_probe
 from engine.domain.containers.records import Container, Status, to_document
@@ -158,3 +159,5 @@ class HealthMonitor(Worker):
                 batch.event(event(record, f"health_status: {status}"))
             )
             cell.record = record
+        if status == UNHEALTHY:
+            cell.mailbox.offer(Unhealthy(self._generation))

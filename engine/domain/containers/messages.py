@@ -75,6 +75,12 @@ class Again(msgspec.Struct):
     boot: bool = False
 
 
+class Unhealthy(msgspec.Struct):
+    """The run of this generation has turned unhealthy."""
+
+    generation: int
+
+
 class Exited(msgspec.Struct):
     """The init process has ended, as containerd's event or a look at the task says."""
 
@@ -105,6 +111,7 @@ CellMessage = (
     | Rename
     | Update
     | Again
+    | Unhealthy
     | Exited
     | OutOfMemory
     | Reconcile

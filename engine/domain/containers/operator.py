@@ -26,17 +26,18 @@ from engine.domain.containers.messages import (
     Restart,
     Start,
     Stop,
+    Unhealthy,
     Unpause,
     Update,
 )
 from engine.domain.containers.outside import Outside, event
-from engine.domain.containers.reconcile import AWAY, reconcile
+from engine.domain.containers.reconcile import AWAY, put_off_restart, reconcile
 from engine.domain.containers.records import Status
 from engine.domain.containers.rename import rename
-from engine.domain.containers.stop import kill, stop
+from engine.domain.containers.stop import end_unhealthy, kill, stop
 from engine.domain.containers.update import update
 from engine.domain.events.facade import Batch
-from engine.errors import Conflict, Unavailable
+from engine.errors import Conflict
 from supervisors import Letter, Refusal, Worker
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,8 @@ class Operator(Worker):
                 await self._start()
             case Again(boot):
                 await self._again(boot=boot)
+            case Unhealthy(generation):
+                await end_unhealthy(cell, outside, generation)
             case Stop(timeout, signal, unasked):
                 await stop(cell, outside, timeout=timeout, signal=signal, asked=not unasked)
             case Restart(timeout, signal):
@@ -149,10 +152,10 @@ class Operator(Worker):
                 return
             try:
                 await start.start(cell, self._outside)
-            except Unavailable:
-                self._outside.restarts.put(cell.id, cell.record.state.backoff_ms / 1000 or 1.0)
             except Refusal as error:
                 log.warning("container %s: its restart failed: %s", cell.id[:12], error)
+                if cell.record.state.status is Status.RESTARTING:
+                    put_off_restart(cell, self._outside)
 
     async def _exited(self, message: Exited) -> None:
         async with self._cell.slot:

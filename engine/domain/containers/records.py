@@ -72,7 +72,10 @@ class NetworkState(msgspec.Struct, frozen=True):
 
 
 class Container(msgspec.Struct, frozen=True):
-    """`image` is the reference as asked for, `image_id` a digest, `layer` the chain ID it was unpacked to."""
+    """`image` is the reference as asked for, `image_id` a digest, `layer` the chain ID it was unpacked to.
+
+    `switches` are the `trimaran.*` labels of the create request: an image's switch nothing.
+    """
 
     id: str
     name: str
@@ -85,6 +88,7 @@ class Container(msgspec.Struct, frozen=True):
     runtime: str
     snapshotter: str
     platform: str = "linux"
+    switches: dict[str, str] = {}
     mounts: list[MountSpec] = []
     endpoints: dict[str, EndpointSettings] = {}
     network: NetworkState = NetworkState()

@@ -19,7 +19,7 @@ from engine.domain.containers.records import Container, NetworkState, Status, to
 from engine.domain.containers.volumes import mount_events
 from engine.domain.events.facade import Batch
 from engine.domain.networks.facade import Sandbox
-from engine.errors import SystemFailure
+from engine.errors import SystemFailure, Unavailable
 from engine.models.networks import EndpointSettings
 from supervisors import Refusal
 
@@ -42,7 +42,8 @@ async def start(cell: Cell, outside: Outside) -> None:
         answer, code = rules.start_failure(str(error), (cell.record.argv or [""])[0])
         if isinstance(error, Refusal) and code == 128:
             answer = error
-        await undo_start(cell, outside, str(answer), code)
+        outage = isinstance(error, Unavailable)
+        await undo_start(cell, outside, str(answer), code, put_off=outage)
         raise answer from error
 
 
@@ -89,7 +90,7 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     batch.announce(mount_events(record))
     await outside.journal.commit(batch.event(event(record, "start", once=f"start {generation}")))
     cell.record = record
-    cell.starting, cell.told, cell.checkup = False, None, None
+    cell.starting, cell.told, cell.checkup, cell.reason = False, None, None, ""
     await watch_health(cell, outside)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from engine.domain.containers import rules
 from engine.domain.containers.outside import event
 from engine.domain.containers.room import Room
@@ -15,7 +17,7 @@ from engine.domain.execs.store import ExecStore
 from engine.domain.names import generate_id
 from engine.domain.streams.session import ProcessStreams
 from engine.errors import Conflict, EngineError, InvalidParameter
-from engine.models.execs import ExecConfig, ExecInspect, ProcessConfig
+from engine.models.execs import ExecConfig, ExecInspect, ExecStartRequest, ProcessConfig
 
 
 class Execs:
@@ -59,7 +61,7 @@ class Execs:
         )
         return ProcessStreams(directory, close_stdin)
 
-    def session(self, reference: str, *, detach: bool) -> ExecSession:
+    def session(self, reference: str, request: ExecStartRequest) -> ExecSession:
         """Claim the exec for its one start. NotFound, Conflict; the output is kept from now on."""
         exec = self._get(reference)
         if exec.exit_code is not None:
@@ -68,7 +70,9 @@ class Execs:
             raise Conflict(f"Error: Exec command {exec.id} is already running")
         rules.check_exec(self._room.registry.resolve(exec.container_id).record)
         exec.started = True
-        return ExecSession(exec, self._start, detach=detach)
+        if request.console_size is not None:
+            exec.config = msgspec.structs.replace(exec.config, console_size=request.console_size)
+        return ExecSession(exec, self._start, detach=request.detach, raw=request.tty)
 
     def _get(self, reference: str) -> Exec:
         """NotFound also when its container is gone."""

@@ -16,15 +16,15 @@ EXIT_PATIENCE = 5.0
 
 
 class ExecSession:
-    """Subscribed when it is made; a detached one has no streams."""
+    """Subscribed when it is made; a detached one has no streams. `raw`: the client wants no frames."""
 
     def __init__(
-        self, exec: Exec, start: Callable[[Exec], Awaitable[None]], *, detach: bool
+        self, exec: Exec, start: Callable[[Exec], Awaitable[None]], *, detach: bool, raw: bool
     ) -> None:
         self._exec = exec
         self._start = start
         config = exec.config
-        self.tty = config.tty
+        self.raw = raw
         self._keys = parse_detach_keys(config.detach_keys, kind="escape")
         hears = not detach and (config.attach_stdout or config.attach_stderr)
         self._output = (
@@ -61,7 +61,8 @@ class ExecSession:
             attachment = Attachment(
                 output=self._output,
                 stdin=self._stdin,
-                tty=self.tty,
+                tty=self._exec.config.tty,
+                raw=self.raw,
                 detach_keys=self._keys,
                 stdin_once=True,
             )
