@@ -16,7 +16,7 @@ from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import Container, NetworkState, Status, to_document
 from engine.domain.containers.volumes import unmount_events
 from engine.domain.events.facade import Batch
-from engine.errors import EngineError, NotFound, Unavailable
+from engine.errors import Conflict, EngineError, NotFound
 from supervisors import Refusal
 
 log = logging.getLogger(__name__)
@@ -117,9 +117,7 @@ async def delete_surely(container_id: str, outside: Outside) -> None:
     tasks = outside.runtime.tasks
     try:
         await tasks.delete(container_id)
-    except (NotFound, Unavailable):
-        raise
-    except EngineError:
+    except Conflict:
         await tasks.kill(container_id, 9, all=True)
         with trio.move_on_after(KILL_PATIENCE):
             await tasks.wait(container_id)
