@@ -29,6 +29,7 @@ from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
 from engine.adapters.registry.registries import RemoteRegistries
 from engine.adapters.rootfs.files import HostFiles
+from engine.adapters.rootfs.mounting import clear
 from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
@@ -102,6 +103,7 @@ class Engine:
             path.mkdir(mode=0o711, parents=True, exist_ok=True)
         for name in ("containers", "volumes", "tmp"):
             (self.data.path / name).mkdir(mode=0o710, parents=True, exist_ok=True)
+        clear(self.exec_root / "mnt")
 
     def _open_state(self) -> None:
         self.database = Database(self.data.path / "state.db")
