@@ -72,7 +72,7 @@ from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.listeners import api_listeners, status_listener
 from engine.wiring.registries import registry_settings, transfer_limits
-from engine.wiring.rooms import container_settings, network_settings, own_cgroup
+from engine.wiring.rooms import container_settings, network_settings, own_cgroup, write_scripts
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
 log = logging.getLogger(__name__)
@@ -104,6 +104,8 @@ class Engine:
         for name in ("containers", "volumes", "tmp"):
             (self.data.path / name).mkdir(mode=0o710, parents=True, exist_ok=True)
         clear(self.exec_root / "mnt")
+
+        write_scripts(self.settings, self.data.path)
 
     def _open_state(self) -> None:
         self.database = Database(self.data.path / "state.db")

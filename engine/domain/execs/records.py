@@ -33,6 +33,7 @@ class Exec:
         self.pid = 0
         self.exit_code: int | None = None
         self.marked = False
+        self.ready = trio.Event()
         self.ended = trio.Event()
 
     @property
@@ -48,4 +49,5 @@ class Exec:
         self.exit_code = code
         self.running = False
         self.streams.end()
+        self.ready.set()
         self.ended.set()

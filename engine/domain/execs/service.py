@@ -103,6 +103,7 @@ class ExecsService(Worker):
             )
             await self._room.outside.journal.commit(opening(exec).event(started))
             exec.running = True
+            exec.ready.set()
 
     async def _copy(self, exec: Exec, cell: Cell, *, adopt: bool) -> None:
         streams = exec.streams
