@@ -16,6 +16,10 @@ setup:
 demo: setup
     {{python}} -m demo
 
+# Measure it beside the machine's dockerd, about ten minutes, into bench/RESULTS.md (--quick: a smoke).
+bench *args: setup
+    {{python}} -m bench "$@"
+
 # Run the daemon in the foreground.
 up *args: setup
     {{python}} -m engine "$@"

@@ -37,6 +37,7 @@ EFFECTS: dict[str, tuple[Any, str]] = {
     "tasks.exec": (Tasks, "exec"),
     "tasks.delete_process": (Tasks, "delete_process"),
     "containers.create": (Containers, "create"),
+    "containers.update": (Containers, "update_spec"),
     "containers.delete": (Containers, "delete"),
     "snapshots.prepare": (Snapshots, "prepare"),
     "snapshots.commit": (Snapshots, "commit"),
@@ -106,21 +107,23 @@ class Crash:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def around(self, effect: str, wrapped: Callable[..., Any]) -> Callable[..., Any]:
-        """The same function, with a crash point on each side of it."""
+        """The same function, with a crash point on each side of it, also where it is refused."""
 
         @functools.wraps(wrapped)
         def call(*arguments: Any, **options: Any) -> Any:
             self.here(effect, "before")
-            found = wrapped(*arguments, **options)
-            self.here(effect, "after")
-            return found
+            try:
+                return wrapped(*arguments, **options)
+            finally:
+                self.here(effect, "after")
 
         @functools.wraps(wrapped)
         async def call_async(*arguments: Any, **options: Any) -> Any:
             self.here(effect, "before")
-            found = await wrapped(*arguments, **options)
-            self.here(effect, "after")
-            return found
+            try:
+                return await wrapped(*arguments, **options)
+            finally:
+                self.here(effect, "after")
 
         return call_async if wrapped.__code__.co_flags & 0x80 else call
 

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.integration
 MOMENTS = ("before", "after")
 LATE = 3.0
 """Seconds for an effect that comes after the last answer."""
+QUIET = 0.2
 CHOICES = 6
 
 
@@ -46,7 +47,7 @@ class Round:
             assert attempt.act()
             seen: Counter[str] = Counter()
             found = []
-            wait_for(lambda: self._quiet(), "the daemon has finished")
+            wait_for(self._quiet, "the daemon has finished")
             for effect in self.daemon.effects():
                 seen[effect] += 1
                 found.append((effect, seen[effect]))
@@ -56,12 +57,13 @@ class Round:
 
     def _quiet(self) -> bool:
         before = self.daemon.effects()
-        time.sleep(0.3)
+        time.sleep(QUIET)
         return before == self.daemon.effects()
 
     def _ready(self, name: str) -> Attempt:
         attempt = Attempt(self.daemon, DEEDS[name], live=self.live)
         attempt.ready()
+        wait_for(self._quiet, "the daemon is at rest")
         return attempt
 
     def crash(self, name: str, effect: str, when: str, nth: int) -> bool:

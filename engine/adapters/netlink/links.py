@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
-from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
-
 from engine.adapters.netlink import wire
+from engine.adapters.netlink.messages import ifaddrmsg, ifinfmsg, rtmsg
 from engine.adapters.netlink.wire import RouteSocket
 from engine.domain.networks.ports import BridgeSpec, HostView
 from engine.errors import Conflict, SystemFailure

@@ -50,9 +50,15 @@ class Outside:
         return self.settings.data_root / "containers" / container_id
 
     async def emit(
-        self, container: Container, action: str, extra: Mapping[str, str] | None = None
+        self,
+        container: Container,
+        action: str,
+        extra: Mapping[str, str] | None = None,
+        *,
+        durable: bool = True,
     ) -> None:
-        await self.journal.commit(Batch(events=[event(container, action, extra)]))
+        batch = Batch(events=[event(container, action, extra)], durable=durable)
+        await self.journal.commit(batch)
 
 
 def event(
