@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -97,15 +98,20 @@ async def _release_parts(cell: Cell, outside: Outside) -> None:
         with contextlib.suppress(NotFound):
             await outside.runtime.tasks.delete(cell.id)
         cell.leftover = False
-    with contextlib.suppress(NotFound):
-        await outside.runtime.containers.delete(cell.id)
-    with contextlib.suppress(NotFound):
-        await outside.runtime.snapshots.remove(cell.id)
+    await beside(
+        partial(_gone, outside.runtime.containers.delete, cell.id),
+        partial(_gone, outside.runtime.snapshots.remove, cell.id),
+    )
     removal = cell.record.state.removal or Removal()
     await outside.volumes.release(cell.id, cell.record.mounts, anonymous=removal.volumes)
     await trio.to_thread.run_sync(
         _delete_directories, cell.streams.directory, outside.directory(cell.id)
     )
+
+
+async def _gone(remove_: Callable[[str], Awaitable[object]], key: str) -> None:
+    with contextlib.suppress(NotFound):
+        await remove_(key)
 
 
 def _delete_directories(*paths: Path) -> None:
