@@ -69,7 +69,7 @@ from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.listeners import api_listeners, status_listener
 from engine.wiring.registries import registry_settings, transfer_limits
-from engine.wiring.rooms import container_settings, network_settings, own_cgroup
+from engine.wiring.rooms import container_settings, network_settings, own_cgroup, write_scripts
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
 log = logging.getLogger(__name__)
@@ -100,6 +100,8 @@ class Engine:
             path.mkdir(mode=0o711, parents=True, exist_ok=True)
         for name in ("containers", "volumes", "tmp"):
             (self.data.path / name).mkdir(mode=0o710, parents=True, exist_ok=True)
+
+        write_scripts(self.settings, self.data.path)
 
     def _open_state(self) -> None:
         self.database = Database(self.data.path / "state.db")

@@ -243,3 +243,25 @@ def test_commit_update_export_and_prune(client: docker.DockerClient, sleeper: Co
     assert sum(len(each) for each in sleeper.export()) > 1 << 20
     sleeper.stop(timeout=0)
     assert client.containers.prune()["ContainersDeleted"] == [sleeper.id]
+
+
+def test_detach_keys_leave_an_exec_running(daemon: Daemon, sleeper: Container) -> None:
+    api = sleeper.client.api
+    made = api.exec_create(sleeper.id, "cat", stdin=True, tty=True, detach_keys="ctrl-a,x")
+    with api.exec_start(made["Id"], tty=True, socket=True) as stream:
+        raw: socket.socket = stream._sock
+        raw.settimeout(10)
+        raw.sendall(b"still here\n")
+        seen = b""
+        while b"still here" not in seen:
+            seen += raw.recv(4096)
+        raw.sendall(b"\x01x")
+        while raw.recv(4096):
+            pass
+        raw.close()
+    assert api.exec_inspect(made["Id"])["Running"] is True
+    told = daemon.docker(
+        "events", "--since", "1h", "--until", "0s", "--filter", "event=exec_detach",
+        "--format", "{{.Actor.Attributes.execID}}", check=True, timeout=30,
+    )  # fmt: skip
+    assert told.stdout.decode().split()[-1] == made["Id"]

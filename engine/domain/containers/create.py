@@ -13,7 +13,7 @@ from functools import partial
 import msgspec
 import trio
 
-from engine.domain.containers import binds, joins, merge, validation
+from engine.domain.containers import binds, joins, links, merge, validation
 from engine.domain.containers.binds import MountSpec
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import commit_surely
@@ -68,6 +68,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
     )
     if message.version < SUBPATH_SINCE:
         mounts = [msgspec.structs.replace(each, subpath="") for each in mounts]
+    linked = links.resolved(host, room.registry)
     if message.name:
         check_name(message.name)
     name = reserve_name(room, message.name, container_id)
@@ -85,6 +86,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
             runtime=host.runtime,
             snapshotter=settings.snapshotter,
             mounts=mounts,
+            links=linked,
             switches=switches(asked.labels or {}),
             endpoints=_endpoints(request.networking_config, host),
         )

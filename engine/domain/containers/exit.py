@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import trio
 
-from engine.domain.containers import health, onunhealthy, policy
+from engine.domain.containers import health, ipc, onunhealthy, policy
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
@@ -115,3 +115,4 @@ async def settle(cell: Cell, outside: Outside) -> None:
     """What may wait until everybody knows of the exit: the task's deletion, the way out of the network."""
     await delete_task(cell, outside)
     await twice(cell, outside.sandboxes.release)
+    await ipc.unmount(cell.record, outside)

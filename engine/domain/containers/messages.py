@@ -63,6 +63,12 @@ class Rename(Request[None], msgspec.Struct):
     name: str
 
 
+class Unlink(Request[None], msgspec.Struct):
+    """Take away the link of this alias."""
+
+    alias: str
+
+
 class Update(Request[list[str]], msgspec.Struct):
     """Change limits and the restart policy; the reply is the warnings."""
 
@@ -110,6 +116,7 @@ CellMessage = (
     | Unpause
     | Rename
     | Update
+    | Unlink
     | Again
     | Unhealthy
     | Exited

@@ -10,7 +10,7 @@ import logging
 
 import trio
 
-from engine.domain.containers import exit, pause, policy, remove, rules, start
+from engine.domain.containers import exit, pause, policy, relink, remove, rules, start
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.messages import (
     Again,
@@ -27,6 +27,7 @@ from engine.domain.containers.messages import (
     Start,
     Stop,
     Unhealthy,
+    Unlink,
     Unpause,
     Update,
 )
@@ -102,6 +103,8 @@ class Operator(Worker):
                 await pause.pause(cell, outside)
             case Unpause():
                 await pause.unpause(cell, outside)
+            case Unlink(alias):
+                await relink.unlink(cell, outside, alias)
             case Rename(name):
                 await rename(cell, outside, name)
             case Reconcile():

@@ -8,7 +8,7 @@ import time
 import msgspec
 import trio
 
-from engine.domain.containers import exit, pause, remove
+from engine.domain.containers import exit, ipc, pause, remove
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
@@ -113,6 +113,7 @@ async def undo_start(
     await _end_task(cell, outside)
     await outside.volumes.unmount(cell.record)
     await exit.twice(cell, outside.sandboxes.release)
+    await ipc.unmount(cell.record, outside)
     await cell.streams.finish(0)
     cell.streams.end()
     if put_off and cell.told is None and cell.record.state.status is Status.RESTARTING:

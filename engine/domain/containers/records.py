@@ -74,6 +74,7 @@ class NetworkState(msgspec.Struct, frozen=True):
 class Container(msgspec.Struct, frozen=True):
     """`image` is the reference as asked for, `image_id` a digest, `layer` the chain ID it was unpacked to.
 
+    `links` are container IDs by the alias that they have here.
     `switches` are the `trimaran.*` labels of the create request: an image's switch nothing.
     """
 
@@ -90,6 +91,7 @@ class Container(msgspec.Struct, frozen=True):
     platform: str = "linux"
     switches: dict[str, str] = {}
     mounts: list[MountSpec] = []
+    links: dict[str, str] = {}
     endpoints: dict[str, EndpointSettings] = {}
     network: NetworkState = NetworkState()
     state: State = State()

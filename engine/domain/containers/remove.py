@@ -10,7 +10,7 @@ from pathlib import Path
 
 import trio
 
-from engine.domain.containers import policy, rules
+from engine.domain.containers import ipc, policy, rules
 from engine.domain.containers.beside import beside
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.outside import Outside, event
@@ -102,6 +102,7 @@ async def _release_parts(cell: Cell, outside: Outside) -> None:
         partial(_gone, outside.runtime.containers.delete, cell.id),
         partial(_gone, outside.runtime.snapshots.remove, cell.id),
     )
+    await ipc.unmount(cell.record, outside)
     removal = cell.record.state.removal or Removal()
     await outside.volumes.release(cell.id, cell.record.mounts, anonymous=removal.volumes)
     await trio.to_thread.run_sync(

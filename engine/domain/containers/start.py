@@ -7,7 +7,7 @@ import time
 import msgspec
 import trio
 
-from engine.domain.containers import health, rules
+from engine.domain.containers import health, ipc, rules
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import delete_task
@@ -16,6 +16,7 @@ from engine.domain.containers.outside import Outside, event, intent
 from engine.domain.containers.prepare import prepare
 from engine.domain.containers.reconcile import undo_start
 from engine.domain.containers.records import Container, NetworkState, Status, to_document
+from engine.domain.containers.relink import tell_parents
 from engine.domain.containers.volumes import mount_events
 from engine.domain.events.facade import Batch
 from engine.domain.networks.facade import Sandbox
@@ -52,6 +53,7 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     cell.preparation = None
     ports = await outside.sandboxes.publish(cell.record)
     await outside.volumes.mount(cell.record)
+    await ipc.mount(cell.record, outside)
     await open_streams(cell, outside, generation)
     paths = cell.streams.paths
     tasks = outside.runtime.tasks
@@ -92,6 +94,7 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     cell.record = record
     cell.starting, cell.told, cell.checkup, cell.reason = False, None, None, ""
     await watch_health(cell, outside)
+    await tell_parents(record, outside)
 
 
 def known_endpoints(record: Container, sandbox: Sandbox) -> dict[str, EndpointSettings]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -63,11 +64,12 @@ def timestamp(ns: int) -> str:
     return format_nano(ns) if ns else ZERO_TIME
 
 
-def inspect(cell: Cell, directory: Path) -> InspectResponse:
+def inspect(cell: Cell, directory: Path, links: Sequence[str] | None = None) -> InspectResponse:
     """GET /containers/{id}/json without the sizes."""
     container = cell.record
     argv = container.argv or [""]
-    host = container.host
+    shown = list(links) if links else None
+    host = msgspec.structs.replace(container.host, links=shown)
     return InspectResponse(
         id=container.id,
         created=format_nano(container.created_ns),
@@ -143,13 +145,13 @@ def network_settings(container: Container) -> NetworkSettings:
     )
 
 
-def summary(cell: Cell) -> Summary:
+def summary(cell: Cell, link_names: Sequence[str] = ()) -> Summary:
     """An entry of GET /containers/json."""
     container = cell.record
     state = container.state
     return Summary(
         id=container.id,
-        names=["/" + container.name],
+        names=["/" + container.name, *link_names],
         image=container.image,
         image_id=container.image_id,
         command=command_line(container),
