@@ -26,6 +26,7 @@ from engine.adapters.keeper import FifoKeeper, KeeperService
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
 from engine.adapters.registry.registries import RemoteRegistries
+from engine.adapters.resolver import ResolverClient, ResolverService
 from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
@@ -130,11 +131,13 @@ class Engine:
             registries=RemoteRegistries(registry_settings(self.settings, os.environ)),
             limits=transfer_limits(self.settings),
         )
+        self.resolver = ResolverClient(self.exec_root / "resolver.sock")
         self.networks = Networks(
             network_settings(self.settings, self.engine_id),
             links=Netlink(self.exec_root),
             firewall=NftFirewall(self.engine_id),
             store=NetworkStore(self.database, self.journal),
+            resolver=self.resolver,
         )
         self.volumes = Volumes(
             disk=HostDisk(self.data.path / "volumes", self.exec_root / "mnt"),
@@ -146,7 +149,7 @@ class Engine:
             rootfs=HostRootFS(self.exec_root / "mnt"),
             journal=self.journal,
             images=self.images,
-            sandboxes=Sandboxes(self.networks),
+            sandboxes=Sandboxes(self.networks, dns=self.settings.dns),
             volumes=ContainerVolumes(self.volumes, self.exec_root / "mnt" / "volumes"),
             settings=container_settings(self.settings, self.choices, self.facts, self.data.path),
             holder=self.keeper,
@@ -192,6 +195,7 @@ class Engine:
         return (
             ChildSpec(name="status", factory=self._status),
             ChildSpec(name="keeper", factory=lambda: KeeperService(self.keeper)),
+            ChildSpec(name="resolver", factory=lambda: ResolverService(self.resolver)),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
             ChildSpec(
@@ -207,7 +211,7 @@ class Engine:
             ChildSpec(
                 name="network",
                 factory=self.networks.service,
-                depends_on=("store",),
+                depends_on=("store", "resolver"),
                 mailboxes=(self.networks.mailbox,),
             ),
             ChildSpec(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv4Network, IPv6Network
 from pathlib import Path
 
 from config.schema import Settings
 from engine.adapters.host.facts import sys_info
 from engine.adapters.host.identity import Choices
 from engine.domain.containers.settings import RoomSettings
-from engine.domain.networks.facade import NetworkSettings
+from engine.domain.networks.facade import DEFAULT_POOLS, NetworkSettings, parse_pool
 from engine.domain.system.facts import Facts
 
 
@@ -24,6 +24,13 @@ def network_settings(settings: Settings, engine_id: str) -> NetworkSettings:
         ip_masq=settings.masquerades,
         icc=settings.icc,
         default_ip=settings.ip,
+        fixed_cidr=IPv4Network(settings.fixed_cidr) if settings.fixed_cidr else None,
+        fixed_cidr_v6=IPv6Network(settings.fixed_cidr_v6)
+        if settings.ipv6 and settings.fixed_cidr_v6
+        else None,
+        pools=[parse_pool(each.base, each.size) for each in settings.default_address_pools]
+        or DEFAULT_POOLS,
+        default_options=settings.default_network_opts,
     )
 
 

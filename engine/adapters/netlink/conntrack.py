@@ -19,12 +19,16 @@ _GET, _DELETE = 1, 2
 
 
 def forget(forwards: Iterable[PortForward]) -> int:
-    """Delete the entries of the UDP forwards given; how many there were.
+    """Delete the entries of the UDP forwards given (IPv4); how many there were.
 
     Only flows to the host itself, or to the container behind the port, are ours to forget:
     the same port on some far host (a container asking a name server) is another flow.
     """
-    udp = [forward for forward in forwards if forward.proto == "udp"]
+    udp = [
+        forward
+        for forward in forwards
+        if forward.proto == "udp" and forward.container_ip.version == 4
+    ]
     if not udp:
         return 0
     with RouteSocket() as netlink:

@@ -30,8 +30,7 @@ POST /containers/<name>/pause; POST /containers/<name>/unpause; HEAD /containers
 GET /containers/<name>/archive; PUT /containers/<name>/archive; POST /containers/prune;
 GET /containers/<name>/checkpoints; POST /containers/<name>/checkpoints;
 POST /build; POST /build/prune; POST /build/cancel; POST /commit;
-GET /system/df; DELETE /networks/<name>;
-POST /networks/create; POST /networks/<name>/connect; POST /networks/<name>/disconnect; POST /networks/prune;
+GET /system/df;
 GET /plugins; GET /plugins/privileges; POST /plugins/pull; GET /plugins/<path:name>/json;
 DELETE /plugins/<path:name>; POST /plugins/<path:name>/enable; POST /plugins/<path:name>/disable;
 POST /plugins/<path:name>/upgrade; POST /plugins/create; POST /plugins/<path:name>/push;

@@ -13,7 +13,17 @@ from pathlib import Path
 from engine.domain.containers import filters as filtering
 from engine.domain.containers import rules, views
 from engine.domain.containers.cell import Cell, ExitResult
-from engine.domain.containers.messages import Create, Kill, Remove, Resize, Restart, Start, Stop
+from engine.domain.containers.messages import (
+    Connect,
+    Create,
+    Disconnect,
+    Kill,
+    Remove,
+    Resize,
+    Restart,
+    Start,
+    Stop,
+)
 from engine.domain.containers.records import Status
 from engine.domain.containers.room import Room
 from engine.domain.containers.service import Nursery
@@ -24,6 +34,7 @@ from engine.domain.logs.options import refuse_reading
 from engine.domain.logs.reader import LogStream
 from engine.errors import InvalidParameter, NotFound, prefixed
 from engine.models.containers import CreateRequest, CreateResponse, InspectResponse, Summary
+from engine.models.networks import EndpointSettings
 from supervisors import Request
 
 # Inside the class the name `list` is the method's.
@@ -142,6 +153,25 @@ class Containers:
 
     async def resize(self, reference: str, height: int, width: int) -> None:
         await self._ask(reference, Resize(height, width))
+
+    async def connect(self, reference: str, network: str, settings: EndpointSettings) -> None:
+        """One more network, by name or ID. NotFound for either, Forbidden where it is already."""
+        await self._ask(reference, Connect(network, settings))
+
+    async def disconnect(self, reference: str, network: str, *, force: bool = False) -> None:
+        """`force`: a container that has gone is in no network any more."""
+        try:
+            await self._ask(reference, Disconnect(network))
+        except NotFound:
+            if not force or self._known(reference):
+                raise
+
+    def _known(self, reference: str) -> bool:
+        try:
+            self._room.registry.resolve(reference)
+        except NotFound:
+            return False
+        return True
 
     def session(self, reference: str, wanted: Wanted) -> Session:
         """A client's attachment, prepared: NotFound and Conflict come now, output is kept from now on."""

@@ -11,6 +11,7 @@ from engine.domain.containers.sandbox import Place
 
 HOST_RESOLV_CONF = Path("/etc/resolv.conf")
 SYSTEMD_RESOLV_CONF = Path("/run/systemd/resolve/resolv.conf")
+RESOLVER = "127.0.0.11"
 FALLBACK_SERVERS = ("8.8.8.8", "8.8.4.4")
 
 LOOPBACK_HOSTS = (
@@ -42,8 +43,32 @@ def render_hosts(container: Container, place: Place) -> str:
     hostname, domain = container.config.hostname, container.config.domainname
     names = f"{hostname}.{domain} {hostname}" if domain else hostname
     rows = list(LOOPBACK_HOSTS)
-    rows += [(endpoint.ip, names) for endpoint in place.sandbox.endpoints if endpoint.ip]
+    rows += own_hosts(names, place)
     return "".join(f"{address}\t{name}\n" for address, name in rows)
+
+
+def own_hosts(names: str, place: Place) -> list[tuple[str, str]]:
+    return [
+        (address, names)
+        for endpoint in place.sandbox.endpoints
+        for address in (endpoint.ip, endpoint.ip6)
+        if address
+    ]
+
+
+def rewrite(directory: Path, container: Container, before: Place, after: Place, conf: str) -> None:
+    """Blocks. A running container's networks have changed; what others wrote into its files stays.
+
+    In place, for the files are mounted; resolv.conf only if nobody else changed it, and to `conf`
+    only when our resolver comes.
+    """
+    old, new = render_hosts(container, before), render_hosts(container, after)
+    path = directory / "hosts"
+    text = _read(path)
+    if text.startswith(old):
+        path.write_text(new + text.removeprefix(old))
+    if after.resolver and not before.resolver:
+        (directory / "resolv.conf").write_text(conf)
 
 
 def extra_hosts(entries: Iterable[str], host_gateway: str) -> str:
@@ -77,10 +102,12 @@ def resolv_conf(
     search: Sequence[str],
     options: Sequence[str],
     keep_loopback: bool,
+    resolver: bool = False,
 ) -> str:
     """A container's resolv.conf: its own settings over the host's, without servers it cannot reach.
 
-    `keep_loopback` is for containers in the host's network namespace.
+    `keep_loopback` is for containers in the host's network namespace. With our `resolver`, it
+    asks the servers, and every name goes to it at once.
     """
     lines = [line for line in host.splitlines() if line.split()]
     found = [
@@ -88,7 +115,9 @@ def resolv_conf(
         for line in lines
         if line.split()[0] == "nameserver" and len(line.split()) > 1
     ]
-    if servers:
+    if resolver:
+        found = [RESOLVER]
+    elif servers:
         found = list(servers)
     elif not keep_loopback:
         found = [server for server in found if not _is_loopback(server)] or list(FALLBACK_SERVERS)
@@ -99,6 +128,8 @@ def resolv_conf(
     ]
     searched = list(search) if search else _words(lines, ("search", "domain"))
     chosen = list(options) if options else _words(lines, ("options",))
+    if resolver and not any(option.startswith("ndots:") for option in chosen):
+        chosen = [*chosen, "ndots:0"]
     if not (servers or search or options) and keep_loopback:
         return host
     out = [line for line in rest if not line.startswith(("#", ";"))]

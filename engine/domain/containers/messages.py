@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from engine.models.containers import CreateRequest
+from engine.models.networks import EndpointSettings
 from supervisors import Request
 
 
@@ -51,6 +52,17 @@ class Resize(Request[None], msgspec.Struct):
     width: int
 
 
+class Connect(Request[None], msgspec.Struct):
+    """One more network, by name or ID."""
+
+    network: str
+    settings: EndpointSettings
+
+
+class Disconnect(Request[None], msgspec.Struct):
+    network: str
+
+
 class Again(msgspec.Struct):
     """The restart is due; `boot`: after the daemon's start, also of a container that has exited."""
 
@@ -76,6 +88,17 @@ class Reconcile(msgspec.Struct):
 
 
 CellMessage = (
-    Start | Stop | Restart | Kill | Remove | Resize | Again | Exited | OutOfMemory | Reconcile
+    Start
+    | Stop
+    | Restart
+    | Kill
+    | Remove
+    | Resize
+    | Connect
+    | Disconnect
+    | Again
+    | Exited
+    | OutOfMemory
+    | Reconcile
 )
 RoomMessage = Create

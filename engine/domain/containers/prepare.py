@@ -61,7 +61,11 @@ async def prepare(cell: Cell, outside: Outside) -> Prepared:
 
 async def write_files(record: Container, outside: Outside, place: Place) -> None:
     await trio.to_thread.run_sync(
-        files.write, outside.directory(record.id), record, place, resolv_conf(record, outside)
+        files.write,
+        outside.directory(record.id),
+        record,
+        place,
+        resolv_conf(record, outside, place),
     )
 
 
@@ -75,7 +79,7 @@ def with_files_of(plan: SpecPlan, directory: Path) -> SpecPlan:
     )
 
 
-def resolv_conf(record: Container, outside: Outside) -> str:
+def resolv_conf(record: Container, outside: Outside, place: Place) -> str:
     host, settings = record.host, outside.settings
     return files.resolv_conf(
         files.host_resolv_conf(),
@@ -83,6 +87,7 @@ def resolv_conf(record: Container, outside: Outside) -> str:
         search=host.dns_search or settings.dns_search,
         options=host.dns_options or settings.dns_options,
         keep_loopback=host.network_mode == "host",
+        resolver=place.resolver,
     )
 
 

@@ -7,23 +7,33 @@ what must be atomic doesn't await (the book) or takes turns (the firewall).
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import trio
 
+from engine.domain.networks.administration import Administration
+from engine.domain.networks.attachments import Attachments
 from engine.domain.networks.book import Book
 from engine.domain.networks.hostports import Bind, HostPorts, bind_socket, dynamic_range
 from engine.domain.networks.messages import (
+    Begin,
+    Connect,
+    Create,
+    Disconnect,
     Message,
     Prepare,
+    Prune,
     Publish,
     Release,
+    Remove,
+    Rename,
     Repair,
     Restore,
     Unpublish,
 )
-from engine.domain.networks.ports import Drift, Firewall, Links, Store
+from engine.domain.networks.ports import Drift, Firewall, Links, Resolver, Store
 from engine.domain.networks.publishing import Publishing
+from engine.domain.networks.records import SavedEndpoint
 from engine.domain.networks.sandboxes import Sandboxes
 from engine.domain.networks.settings import NetworkSettings
 from engine.domain.networks.startup import Startup
@@ -52,6 +62,7 @@ class NetworksService:
         firewall: Firewall,
         store: Store,
         host_ports: HostPorts,
+        resolver: Resolver,
         announce: Announce | None = None,
     ) -> None:
         self._settings = settings
@@ -61,13 +72,18 @@ class NetworksService:
         self._announce = announce
         self._inbox: Inbox[Message] | None = None
         self.publishing = Publishing(settings, book, links, firewall, host_ports)
-        self._sandboxes = Sandboxes(settings, book, links)
+        sandboxes = Sandboxes(settings, book, links)
+        self._attachments = Attachments(book, sandboxes, self.publishing, resolver)
         self._startup = Startup(settings, book, links, store, self.publishing)
+        self._administration = Administration(
+            settings, book, links, store, self.publishing, sandboxes
+        )
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         with self._mailbox.open() as self._inbox:
-            if self._book.restored:
-                await self.publishing.load()  # a later incarnation: the book has it all
+            if self._book.restored:  # a later incarnation: the book has it all
+                await self.publishing.load()
+                await self._attachments.introduce()
             else:
                 await self._startup.set_up()
             async with trio.open_nursery() as watchers:
@@ -94,23 +110,36 @@ class NetworksService:
             raise Unavailable("the networks are still being restored")
         match message:
             case Prepare(container_id, plan):
-                return self._sandboxes.prepare(container_id, plan)
+                return self._attachments.prepare(container_id, plan)
+            case Begin(container_id):
+                return self._attachments.begin(container_id)
             case Publish(container_id, ports):
                 return self.publishing.publish(container_id, ports)
             case Unpublish(container_id):
                 return self.publishing.unpublish(container_id)
             case Release(container_id):
-                return self._release(container_id)
+                return self._attachments.release(container_id)
+            case Connect(container_id, network, wish):
+                return self._attachments.connect(container_id, network, wish)
+            case Disconnect(container_id, network_id):
+                return self._attachments.disconnect(container_id, network_id)
+            case Rename(container_id, name):
+                return self._attachments.rename(container_id, name)
+            case Create(request):
+                return self._administration.create(request)
+            case Remove(term):
+                return self._administration.remove(term)
+            case Prune(filters):
+                return self._administration.prune(filters)
             case Restore(saved):
-                return self._startup.restore(saved)
+                return self._restore(saved)
             case Repair():
                 return self._repair()
 
-    async def _release(self, container_id: str) -> None:
-        try:
-            await self.publishing.unpublish(container_id)
-        finally:
-            await self._sandboxes.release(container_id)
+    async def _restore(self, saved: Iterable[SavedEndpoint]) -> frozenset[str]:
+        lost = await self._startup.restore(saved)
+        await self._attachments.introduce()
+        return lost
 
     async def _watch(self) -> None:
         """Somebody flushed or reloaded the host's rules: ours are back within a second."""

@@ -10,13 +10,14 @@ import trio
 
 from engine.domain.networks.facade import EndpointPlan, Networks, NetworkSettings
 from engine.domain.networks.hostports import HostPorts
-from tests.fakes.networks import FakeFirewall, FakeHost, FakeLinks, FakeStore
+from tests.fakes.networks import FakeFirewall, FakeHost, FakeLinks, FakeResolver, FakeStore
 
 
 @dataclass
 class Room:
     links: FakeLinks = field(default_factory=FakeLinks)
     store: FakeStore = field(default_factory=FakeStore)
+    resolver: FakeResolver = field(default_factory=FakeResolver)
     host: FakeHost = field(default_factory=FakeHost)
     firewall: FakeFirewall = field(default_factory=FakeFirewall)
     events: list[str] = field(default_factory=list)
@@ -33,6 +34,7 @@ class Room:
             links=self.links,
             firewall=self.firewall,
             store=self.store,
+            resolver=self.resolver,
             host_ports=HostPorts(self.host.bind, (32768, 60999)),
             announce=lambda name, _: self.events.append(name),
         )
