@@ -20,6 +20,10 @@ demo: setup
 up *args: setup
     {{python}} -m engine "$@"
 
+# The long proofs: a fault at every await of every service, every exit looked at at once (some minutes).
+faults *args: setup
+    {{python}} -m pytest -m torture "$@"
+
 # Checks and all tests: unit, integration on real containerd, real clients.
 test *args: check
     {{python}} -m pytest "$@"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -92,6 +93,7 @@ async def run(loaded: Loaded, data: DataRoot) -> int:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(obey_signals, engine)
             await nursery.start(serve_tree, engine, nursery.cancel_scope)
+            gc.freeze()  # a full collection of all modules would hold the loop for 40 ms
             log.info("Daemon has completed initialization")
     except BaseExceptionGroup as group:
         error = only_error(group)

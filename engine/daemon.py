@@ -21,12 +21,14 @@ from engine.adapters.containerd.process import EmbeddedContainerd
 from engine.adapters.host import cgroups
 from engine.adapters.host.facts import read_facts
 from engine.adapters.host.identity import DataRoot
+from engine.adapters.host.probe import HostProbe
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.keeper import FifoKeeper, KeeperService
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
 from engine.adapters.registry.registries import RemoteRegistries
 from engine.adapters.resolver import ResolverClient, ResolverService
+from engine.adapters.rootfs.files import HostFiles
 from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
@@ -36,8 +38,11 @@ from engine.adapters.volumes.disk import HostDisk
 from engine.api.app import create_app
 from engine.api.routes import Rooms, register, status
 from engine.api.server import Server
+from engine.domain.containers.commit import Commits
+from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
 from engine.domain.containers.outside import Outside
+from engine.domain.containers.prune import Prunes
 from engine.domain.containers.restarts import RestartManager
 from engine.domain.containers.restore import load_cells
 from engine.domain.containers.room import Room
@@ -56,6 +61,7 @@ from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
 from engine.domain.networks.facade import Networks
 from engine.domain.system.facade import System
+from engine.domain.system.pulse import Pulse, PulseService
 from engine.domain.volumes.facade import Volumes
 from engine.errors import EngineError
 from engine.version import VERSION
@@ -122,6 +128,7 @@ class Engine:
         )
 
     def _furnish(self) -> None:
+        self.pulse = Pulse()
         self.images = Images(
             self.containerd,
             StreamedArchives(),
@@ -147,6 +154,8 @@ class Engine:
         self.outside = Outside(
             runtime=self.containerd,
             rootfs=HostRootFS(self.exec_root / "mnt"),
+            files=HostFiles(self.exec_root / "mnt"),
+            host=HostProbe(),
             journal=self.journal,
             images=self.images,
             sandboxes=Sandboxes(self.networks, dns=self.settings.dns),
@@ -174,7 +183,7 @@ class Engine:
             listeners=lambda: self.events.listeners,
             containerd=self._containerd_version,
             runc=RuncVersion("runc"),
-            tree=lambda: self.root.status().to_dict(),
+            tree=self._tree,
         )
 
     def _image_count(self) -> int:
@@ -196,6 +205,7 @@ class Engine:
             ChildSpec(name="status", factory=self._status),
             ChildSpec(name="keeper", factory=lambda: KeeperService(self.keeper)),
             ChildSpec(name="resolver", factory=lambda: ResolverService(self.resolver)),
+            ChildSpec(name="pulse", factory=lambda: PulseService(self.pulse)),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
             ChildSpec(
@@ -295,16 +305,20 @@ class Engine:
     def _watcher(self) -> ShimWatcher:
         return ShimWatcher(self.watched, self.room, self.execs, reconnected=self.images.refresh)
 
+    def _tree(self) -> dict[str, object]:
+        return {**self.root.status().to_dict(), "loop_lag": self.pulse.report()}
+
     def _status(self) -> Server:
         """Depends on nothing: it answers while everything else is down or comes up."""
-        app = create_app(
-            lambda app: status.register(app, lambda: self.root.status().to_dict()), version=VERSION
-        )
+        app = create_app(lambda app: status.register(app, self._tree), version=VERSION)
         return Server(app, [status_listener(self.settings)], greet=False)
 
     def _api(self) -> Server:
         rooms = Rooms(
             containers=self.containers,
+            contents=Contents(self.room),
+            commits=Commits(self.room, self.containers),
+            prunes=Prunes(self.room, self.containers),
             execs=self.execs,
             images=self.images,
             events=self.events,

@@ -98,5 +98,8 @@ class Server:
         self._connections.add(connection)
         try:
             await connection.run()
+        except Exception:
+            # Raised while it was closed. One connection's bug must not end the others.
+            log.exception("a connection failed at its end")
         finally:
             self._connections.discard(connection)

@@ -9,7 +9,13 @@ from config.schema import Settings
 from engine.adapters.host.facts import sys_info
 from engine.adapters.host.identity import Choices
 from engine.domain.containers.settings import RoomSettings
-from engine.domain.networks.facade import DEFAULT_POOLS, NetworkSettings, parse_pool
+from engine.domain.networks.facade import (
+    DEFAULT_POOLS,
+    NetworkSettings,
+    allocate,
+    local_pool,
+    parse_pool,
+)
 from engine.domain.system.facts import Facts
 
 
@@ -25,13 +31,20 @@ def network_settings(settings: Settings, engine_id: str) -> NetworkSettings:
         icc=settings.icc,
         default_ip=settings.ip,
         fixed_cidr=IPv4Network(settings.fixed_cidr) if settings.fixed_cidr else None,
-        fixed_cidr_v6=IPv6Network(settings.fixed_cidr_v6)
-        if settings.ipv6 and settings.fixed_cidr_v6
-        else None,
+        fixed_cidr_v6=_ipv6_subnet(settings, engine_id),
         pools=[parse_pool(each.base, each.size) for each in settings.default_address_pools]
         or DEFAULT_POOLS,
         default_options=settings.default_network_opts,
     )
+
+
+def _ipv6_subnet(settings: Settings, engine_id: str) -> IPv6Network | None:
+    """Of the default bridge; one of the engine's own unless the configuration has one."""
+    if not settings.ipv6:
+        return None
+    if settings.fixed_cidr_v6:
+        return IPv6Network(settings.fixed_cidr_v6, strict=False)
+    return IPv6Network(str(allocate([local_pool(engine_id)], [], 6)))
 
 
 def runtimes(settings: Settings) -> dict[str, str]:

@@ -39,6 +39,8 @@ class UnixConnection(http.client.HTTPConnection):
 class Daemon:
     """`with Daemon() as daemon:` starts it; the end stops it and removes everything, whatever happened."""
 
+    module = "engine"
+
     def __init__(self, *arguments: str, name: str = "") -> None:
         self.name = name or f"t{uuid.uuid4().hex[:8]}"
         self.root = Path(tempfile.mkdtemp(prefix=f"trimaran-{self.name}-"))
@@ -75,7 +77,7 @@ class Daemon:
             f"--net=/run/netns/{self.name}",
             sys.executable,
             "-m",
-            "engine",
+            self.module,
             "--containerd=embedded",
             f"--data-root={self.root}/data",
             f"--exec-root={self.root}/exec",

@@ -154,15 +154,16 @@ class ResolverService(Worker):
     def _spawn(self) -> None:
         """In a session of its own, so that what ends the daemon does not end it."""
         command = [sys.executable, "-m", "engine.resolver", str(self._client.path)]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-            env={"PATH": os.defpath, "PYTHONPATH": str(ROOT)},
-        )
+        with self._client.path.with_suffix(".log").open("wb") as complaints:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=complaints,
+                start_new_session=True,
+                cwd="/",
+                env={"PATH": os.defpath, "PYTHONPATH": str(ROOT)},
+            )
 
     def _let_go(self) -> None:
         """Reap it if it has ended; one that lives outlives us, and Popen is not to warn of that."""

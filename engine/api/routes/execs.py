@@ -12,8 +12,8 @@ from engine.api.responses import empty_response, json_response
 from engine.api.routes.rooms import Rooms
 from engine.api.routes.streams import stream_type
 from engine.domain.streams.frames import frame
-from engine.errors import EngineError
 from engine.models.execs import ExecConfig, ExecCreateResponse, ExecStartRequest
+from supervisors import Refusal
 
 
 def register(app: QuartTrio, rooms: Rooms) -> None:
@@ -35,7 +35,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
             client = await hijack(content_type=stream_type(tty=session.tty))
             try:
                 await session.run(client)
-            except EngineError as error:
+            except Refusal as error:
                 # The head is out: the text goes where the output would.
                 text = f"{error}\r\n".encode()
                 await client.send_all(text if session.tty else frame("stdout", text))

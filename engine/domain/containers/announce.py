@@ -22,7 +22,7 @@ def network_events(
                 "name": endpoint.network_name,
                 "type": outside.sandboxes.driver(endpoint),
             },
-        )
+        ).once(f"{endpoint.endpoint_id} {action}")
         for endpoint in (sandbox.endpoints if sandbox else ())
     ]
 

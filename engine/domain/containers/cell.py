@@ -14,6 +14,7 @@ import trio
 
 from engine.domain.containers.messages import CellMessage
 from engine.domain.containers.oci.plan import SpecPlan
+from engine.domain.containers.policy import is_spent
 from engine.domain.containers.records import Container, Status
 from engine.domain.streams.session import ProcessStreams
 from supervisors import Mailbox, Supervisor
@@ -31,7 +32,9 @@ class ExitResult(msgspec.Struct, frozen=True):
 
 class Cell:
     """`preparation` is what create made ahead of the first start; `leftover` says that containerd still
-    has the ended task."""
+    has the ended task; `told` is the record of a start whose event may be out, though it is not complete.
+    `places_made` says that its root has places for its volumes though it has never run,
+    `commit_interrupted` that a former daemon has paused it for a commit."""
 
     def __init__(
         self, record: Container, streams: ProcessStreams, forget: Callable[[Cell], None]
@@ -45,8 +48,11 @@ class Cell:
         self.plan: SpecPlan | None = None
         self.leftover = False
         self.starting = False
+        self.told: Container | None = None
         self.restarting = False
         self.removing = False
+        self.places_made = False
+        self.commit_interrupted = False
         self.exec_ids: list[str] = []
         self.exits = 0
         self.last_exit = ExitResult(record.state.exit_code)
@@ -75,6 +81,12 @@ class Cell:
     def running(self) -> bool:
         """Also while it waits for its restart, as the API's Running has it."""
         return self.record.state.alive or self.record.state.status is Status.RESTARTING
+
+    @property
+    def unfinished(self) -> bool:
+        """Is there something that an operator must see to, or may have missed?"""
+        ending = self.record.state.status is Status.REMOVING or is_spent(self.record)
+        return self.running or self.starting or self.leftover or ending
 
     def forget(self) -> None:
         """Removed for good: leave the room's memory and wake who waits for it."""

@@ -133,7 +133,11 @@ async def _keep(cell: Cell, outside: Outside, endpoints: dict[str, EndpointSetti
 async def _rewrite(cell: Cell, outside: Outside, before: Sandbox | None, after: Sandbox) -> None:
     if before is None:
         return
-    then, now = outside.sandboxes.place(before), outside.sandboxes.place(after)
-    conf = resolv_conf(cell.record, outside, now)
-    directory = outside.directory(cell.id)
-    await trio.to_thread.run_sync(files.rewrite, directory, cell.record, then, now, conf)
+    places = outside.sandboxes.place(before), outside.sandboxes.place(after)
+    confs = (
+        resolv_conf(cell.record, outside, places[0]),
+        resolv_conf(cell.record, outside, places[1]),
+    )
+    await trio.to_thread.run_sync(
+        files.rewrite, outside.directory(cell.id), cell.record, places, confs
+    )

@@ -16,11 +16,12 @@ import trio
 from engine.domain.containers import binds, joins, merge, validation
 from engine.domain.containers.binds import MountSpec
 from engine.domain.containers.cell import Cell
+from engine.domain.containers.exit import commit_surely
 from engine.domain.containers.messages import Create
 from engine.domain.containers.modes import joined
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.prepare import root_snapshot
-from engine.domain.containers.records import Container, to_document
+from engine.domain.containers.records import KIND, Container, to_document
 from engine.domain.containers.registry import Registry
 from engine.domain.containers.room import Room
 from engine.domain.events.facade import Batch
@@ -59,8 +60,10 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
         info=settings.info,
     )
     host = joins.with_ids(_with_defaults(checked.host, outside), room.registry)
-    mounts = binds.resolve_mounts(
-        config, host, inherited=_inherited(room, host), data_root=str(settings.data_root)
+    mounts = outside.volumes.named(
+        binds.resolve_mounts(
+            config, host, inherited=_inherited(room, host), data_root=str(settings.data_root)
+        )
     )
     if message.version < SUBPATH_SINCE:
         mounts = [msgspec.structs.replace(each, subpath="") for each in mounts]
@@ -84,9 +87,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
             endpoints=_endpoints(request.networking_config, host, outside),
         )
         await outside.volumes.copy_up(record, partial(root_snapshot, record, outside))
-        await outside.journal.commit(
-            Batch().put(to_document(record)).event(event(record, "create"))
-        )
+        await _commit(room, record)
     except BaseException:
         await _undo(container_id, mounts, outside)
         room.registry.release(name, container_id)
@@ -94,6 +95,25 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
     cell = room.cell_of(record)
     room.registry.add(cell)
     return cell, checked.warnings
+
+
+async def _commit(room: Room, record: Container) -> None:
+    batch = Batch().put(to_document(record)).event(event(record, "create", once="create"))
+    try:
+        await room.outside.journal.commit(batch)
+    except BaseException:
+        # Perhaps it is in the store, and nobody will know of it.
+        room.abandoned.append(record)
+        raise
+
+
+async def undo_abandoned(room: Room) -> None:
+    """Take back the creates of which it is not known whether they were committed."""
+    for record in list(room.abandoned):
+        batch = Batch().delete(KIND, record.id).event(event(record, "create", once="create"))
+        await commit_surely(room.outside, batch.event(event(record, "destroy", once="destroy")))
+        if record in room.abandoned:
+            room.abandoned.remove(record)
 
 
 async def _undo(container_id: str, mounts: Iterable[MountSpec], outside: Outside) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Awaitable, Callable
+
 import msgspec
 import trio
 
@@ -16,6 +19,8 @@ from engine.domain.events.facade import Batch
 from engine.errors import EngineError, NotFound
 from supervisors import Refusal
 
+log = logging.getLogger(__name__)
+
 STREAM_PATIENCE = 2.0
 """Seconds for the output to end after the process did (dockerd's stream wait)."""
 
@@ -28,14 +33,18 @@ async def exited(
     if not state.alive or message.pid != state.pid:
         return False
     await cell.streams.finish(patience)
-    await outside.sandboxes.unpublish(cell.record)
+    await twice(cell, outside.sandboxes.unpublish)
     await outside.volumes.unmount(cell.record)
     record = _after(cell, outside, message)
     seconds = max(0, message.exited_ns - state.started_ns) // 1_000_000_000
     extra = {"exitCode": str(message.exit_code), "execDuration": str(seconds)}
     if message.reconciled:
         extra["trimaran.reconciled"] = "true"
-    batch = Batch().put(to_document(record)).event(event(record, "die", extra))
+    batch = (
+        Batch()
+        .put(to_document(record))
+        .event(event(record, "die", extra, once=f"die {state.generation}"))
+    )
     batch.announce(network_events("disconnect", record, cell.record.network.sandbox, outside))
     batch.announce(unmount_events(record))
     await commit_surely(outside, batch)
@@ -65,6 +74,16 @@ def _after(cell: Cell, outside: Outside, message: Exited) -> Container:
     )
 
 
+async def twice(cell: Cell, release: Callable[[Container], Awaitable[None]]) -> None:
+    """A crash over there must not keep an end from being known: what stays goes with the next start or removal."""
+    for _ in range(2):
+        try:
+            await release(cell.record)
+            return
+        except Refusal as error:
+            log.warning("container %s: %s", cell.id[:12], error)
+
+
 async def commit_surely(outside: Outside, batch: Batch) -> None:
     """Commit what is already true outside: the store may be away, the fact stays."""
     while True:
@@ -91,4 +110,4 @@ async def delete_task(cell: Cell, outside: Outside) -> None:
 async def settle(cell: Cell, outside: Outside) -> None:
     """What may wait until everybody knows of the exit: the task's deletion, the way out of the network."""
     await delete_task(cell, outside)
-    await outside.sandboxes.release(cell.record)
+    await twice(cell, outside.sandboxes.release)

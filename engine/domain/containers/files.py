@@ -56,19 +56,23 @@ def own_hosts(names: str, place: Place) -> list[tuple[str, str]]:
     ]
 
 
-def rewrite(directory: Path, container: Container, before: Place, after: Place, conf: str) -> None:
-    """Blocks. A running container's networks have changed; what others wrote into its files stays.
+def rewrite(
+    directory: Path,
+    container: Container,
+    places: tuple[Place, Place],
+    resolv_confs: tuple[str, str],
+) -> None:
+    """Blocks. A running container's networks have changed, from the first to the second of each.
 
-    In place, for the files are mounted; resolv.conf only if nobody else changed it, and to `conf`
-    only when our resolver comes.
+    In place, for the files are mounted; what others wrote into them stays.
     """
-    old, new = render_hosts(container, before), render_hosts(container, after)
-    path = directory / "hosts"
-    text = _read(path)
+    old, new = (render_hosts(container, place) for place in places)
+    hosts, conf = directory / "hosts", directory / "resolv.conf"
+    text = _read(hosts)
     if text.startswith(old):
-        path.write_text(new + text.removeprefix(old))
-    if after.resolver and not before.resolver:
-        (directory / "resolv.conf").write_text(conf)
+        hosts.write_text(new + text.removeprefix(old))
+    if resolv_confs[0] != resolv_confs[1] and _read(conf) == resolv_confs[0]:
+        conf.write_text(resolv_confs[1])
 
 
 def extra_hosts(entries: Iterable[str], host_gateway: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.models.containers import CreateRequest
+from engine.models.containers import CreateRequest, UpdateRequest
 from engine.models.networks import EndpointSettings
 from supervisors import Request
 
@@ -63,6 +63,24 @@ class Disconnect(Request[None], msgspec.Struct):
     network: str
 
 
+class Pause(Request[None], msgspec.Struct):
+    pass
+
+
+class Unpause(Request[None], msgspec.Struct):
+    pass
+
+
+class Rename(Request[None], msgspec.Struct):
+    name: str
+
+
+class Update(Request[list[str]], msgspec.Struct):
+    """Change limits and the restart policy; the reply is the warnings."""
+
+    request: UpdateRequest
+
+
 class Again(msgspec.Struct):
     """The restart is due; `boot`: after the daemon's start, also of a container that has exited."""
 
@@ -96,6 +114,10 @@ CellMessage = (
     | Resize
     | Connect
     | Disconnect
+    | Pause
+    | Unpause
+    | Rename
+    | Update
     | Again
     | Exited
     | OutOfMemory

@@ -10,7 +10,7 @@ import logging
 
 import trio
 
-from engine.domain.containers import connecting, exit, policy, remove, rules, start
+from engine.domain.containers import connecting, exit, pause, policy, remove, rules, start
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.messages import (
     Again,
@@ -20,36 +20,48 @@ from engine.domain.containers.messages import (
     Exited,
     Kill,
     OutOfMemory,
+    Pause,
     Reconcile,
     Remove,
+    Rename,
     Resize,
     Restart,
     Start,
     Stop,
+    Unpause,
+    Update,
 )
 from engine.domain.containers.outside import Outside, event
-from engine.domain.containers.reconcile import reconcile
+from engine.domain.containers.reconcile import AWAY, reconcile
 from engine.domain.containers.records import Status
+from engine.domain.containers.rename import rename
 from engine.domain.containers.stop import kill, stop
+from engine.domain.containers.update import update
 from engine.domain.events.facade import Batch
-from engine.errors import Conflict, EngineError, Unavailable
+from engine.errors import Conflict, Unavailable
 from supervisors import Letter, Refusal, Worker
 
 log = logging.getLogger(__name__)
+
+PATIENCE = 1.0
+"""Seconds between two tries at what an outage keeps from being finished."""
 
 
 class Operator(Worker):
     """A fresh one first reconciles: whatever the last one left half-done is finished or undone."""
 
+    _nursery: trio.Nursery
+
     def __init__(self, cell: Cell, outside: Outside) -> None:
         self._cell = cell
         self._outside = outside
+        self._asks_again = False
 
     async def work(self, task_status: trio.TaskStatus[None]) -> None:
         with self._cell.mailbox.open() as inbox:
             async with trio.open_nursery() as nursery:
-                async with self._cell.slot:
-                    await reconcile(self._cell, self._outside)
+                self._nursery = nursery
+                await self._reconcile()
                 nursery.start_soon(self._remove_spent)
                 task_status.started()
                 async for letter in inbox:
@@ -57,7 +69,11 @@ class Operator(Worker):
 
     async def _answer(self, letter: Letter[CellMessage]) -> None:
         with letter.handling():
-            await self._do(letter.message)
+            message = letter.message
+            if isinstance(message, Update):
+                letter.reply(await update(self._cell, self._outside, message.request))
+            else:
+                await self._do(message)
 
     async def _do(self, message: CellMessage) -> None:
         cell, outside = self._cell, self._outside
@@ -73,7 +89,7 @@ class Operator(Worker):
             case Kill(signal):
                 await kill(cell, outside, signal)
             case Remove(force, volumes):
-                await remove.remove(cell, outside, force=force, volumes=volumes)
+                await self._remove(force=force, volumes=volumes)
             case Exited():
                 await self._exited(message)
             case OutOfMemory():
@@ -87,10 +103,39 @@ class Operator(Worker):
             case Disconnect(network):
                 async with cell.slot:
                     await connecting.disconnect(cell, outside, network)
+            case Pause():
+                await pause.pause(cell, outside)
+            case Unpause():
+                await pause.unpause(cell, outside)
+            case Rename(name):
+                await rename(cell, outside, name)
             case Reconcile():
-                async with cell.slot:
-                    await reconcile(cell, outside)
+                await self._reconcile()
                 await self._remove_spent()
+
+    async def _reconcile(self) -> None:
+        async with self._cell.slot:
+            concluded = await reconcile(self._cell, self._outside)
+        if not concluded:
+            self._ask_again()
+
+    async def _remove(self, *, force: bool, volumes: bool) -> None:
+        try:
+            await remove.remove(self._cell, self._outside, force=force, volumes=volumes)
+        except AWAY:
+            self._ask_again()
+            raise
+
+    def _ask_again(self) -> None:
+        """What could not be finished now is taken up again, until it is."""
+        if not self._asks_again:
+            self._asks_again = True
+            self._nursery.start_soon(self._wait_and_reconcile)
+
+    async def _wait_and_reconcile(self) -> None:
+        await trio.sleep(PATIENCE)
+        self._asks_again = False
+        self._cell.mailbox.offer(Reconcile())
 
     async def _start(self) -> None:
         cell = self._cell
@@ -133,8 +178,8 @@ class Operator(Worker):
         if cell.restarting or cell.removing or not policy.is_spent(cell.record):
             return False
         try:
-            await remove.remove(cell, self._outside, force=True, volumes=True)
-        except EngineError as error:
+            await self._remove(force=True, volumes=True)
+        except Refusal as error:
             log.warning("container %s: auto-remove: %s", cell.id[:12], error)
         return True
 

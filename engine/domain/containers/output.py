@@ -30,5 +30,6 @@ async def open_streams(
             name=f"output-{generation}",
             factory=lambda: CopierService(streams),
             restart=Restart.TRANSIENT,
+            quarantine=True,
         )
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 
 from engine.domain.containers.oci.plan import User
-from engine.domain.containers.ports import RootFS, Runtime
+from engine.domain.containers.ports import Files, Host, RootFS, Runtime
 from engine.domain.containers.records import Container
 from engine.domain.containers.registry import Registry
 from engine.domain.containers.restarts import Schedule
@@ -30,6 +30,8 @@ class Outside:
 
     runtime: Runtime
     rootfs: RootFS
+    files: Files
+    host: Host
     journal: Journal
     images: Images
     sandboxes: Sandboxes
@@ -52,8 +54,13 @@ class Outside:
         await self.journal.commit(Batch(events=[event(container, action, extra)]))
 
 
-def event(container: Container, action: str, extra: Mapping[str, str] | None = None) -> NewEvent:
-    return NewEvent("container", action, container.id, {**container.attributes(), **(extra or {})})
+def event(
+    container: Container, action: str, extra: Mapping[str, str] | None = None, *, once: str = ""
+) -> NewEvent:
+    """`once` names what can happen to this container only once."""
+    attributes = {**container.attributes(), **(extra or {})}
+    found = NewEvent("container", action, container.id, attributes)
+    return found.once(f"{container.id} {once}") if once else found
 
 
 def intent(kind: str, container: Container, **detail: object) -> Intent:

@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
+import msgspec
 import trio
 
-from engine.domain.containers import exit, remove
+from engine.domain.containers import exit, pause, remove
+from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
 from engine.domain.containers.output import open_streams
-from engine.domain.containers.outside import Outside
-from engine.domain.containers.records import Status, to_document
+from engine.domain.containers.outside import Outside, event
+from engine.domain.containers.records import Container, NetworkState, Status, to_document
+from engine.domain.containers.volumes import mount_events, unmount_events
 from engine.domain.events.facade import Batch
-from engine.errors import EngineError, NotFound, Unavailable
+from engine.errors import DeadlineExceeded, EngineError, NotFound, Unavailable
 from engine.models.runtime import TaskInfo
+from supervisors import Refusal, ServiceUnavailable
+
+log = logging.getLogger(__name__)
+
+AWAY = (Unavailable, ServiceUnavailable, DeadlineExceeded)
 
 KILL_PATIENCE = 10.0
 UNKNOWN_EXIT = 255
 """The exit code of a container that containerd no longer knows."""
 
 
-async def reconcile(cell: Cell, outside: Outside) -> None:
+async def reconcile(cell: Cell, outside: Outside) -> bool:
     """Finish or undo what is half-done, learn an exit that was missed. Needs the slot.
 
-    While containerd is away nothing is concluded: the watcher asks again when it is back.
+    False while containerd or another part is away: nothing is concluded then, and it is to be tried again.
     """
     if cell.removed.is_set():
-        return
+        return True
     try:
         await _reconcile(cell, outside)
-    except Unavailable:
-        return
+    except AWAY:
+        return False
+    except Refusal as error:
+        log.warning("container %s: %s", cell.id[:12], error)
+    return True
 
 
 async def _reconcile(cell: Cell, outside: Outside) -> None:
@@ -56,6 +68,9 @@ async def _check_alive(cell: Cell, outside: Outside) -> None:
         if alive:
             await cell.streams.connect_stdin()
     if alive:
+        assert task is not None
+        await pause.adopt(cell, outside, frozen=task.status == "paused")
+        await _end_commit(cell, outside)
         return
     now = time.time_ns()
     if task is not None and task.pid == pid:
@@ -66,6 +81,16 @@ async def _check_alive(cell: Cell, outside: Outside) -> None:
     patience = 0 if adopted else exit.STREAM_PATIENCE
     message = Exited(pid, code, at, reconciled=True)
     await exit.exited(cell, outside, message, patience=patience)
+
+
+async def _end_commit(cell: Cell, outside: Outside) -> None:
+    """A former daemon has paused the container for a commit that it did not live to finish."""
+    if not cell.commit_interrupted:
+        return
+    if cell.record.state.status is Status.PAUSED:
+        await pause.thaw(cell, outside)
+    await outside.journal.commit(Batch(durable=False).close("commit", cell.id))
+    cell.commit_interrupted = False
 
 
 async def find_task(cell: Cell, outside: Outside) -> TaskInfo | None:
@@ -79,16 +104,32 @@ async def undo_start(cell: Cell, outside: Outside, reason: str, exit_code: int =
     """Take back whatever of a start is there, keep its reason in the record, and wake who waits for it."""
     await _end_task(cell, outside)
     await outside.volumes.unmount(cell.record)
-    await outside.sandboxes.release(cell.record)
+    await exit.twice(cell, outside.sandboxes.release)
     await cell.streams.finish(0)
     cell.streams.end()
-    state = cell.record.state
-    status = Status.EXITED if state.status is Status.RESTARTING else state.status
-    record = cell.record.with_state(status=status, error=reason, exit_code=exit_code)
-    await exit.commit_surely(outside, Batch().put(to_document(record)).close("start", cell.id))
+    record, batch = _undone(cell, outside, reason, exit_code)
+    await exit.commit_surely(outside, batch.put(to_document(record)).close("start", cell.id))
     cell.record = record
-    cell.starting = False
+    cell.starting, cell.told = False, None
     cell.ended(ExitResult(exit_code, reason))
+
+
+def _undone(cell: Cell, outside: Outside, reason: str, exit_code: int) -> tuple[Container, Batch]:
+    """Who may have heard of the start hears of its end."""
+    told, state = cell.told, cell.record.state
+    if told is None:
+        status = Status.EXITED if state.status is Status.RESTARTING else state.status
+        return cell.record.with_state(status=status, error=reason, exit_code=exit_code), Batch()
+    record = msgspec.structs.replace(told, network=NetworkState()).with_state(
+        status=Status.EXITED, pid=0, error=reason, exit_code=exit_code, finished_ns=time.time_ns()
+    )
+    run, sandbox = told.state.generation, told.network.sandbox
+    batch = Batch().announce(network_events("connect", told, sandbox, outside))
+    batch.announce(mount_events(told))
+    batch.event(event(told, "start", once=f"start {run}"))
+    batch.event(event(record, "die", {"exitCode": str(exit_code)}, once=f"die {run}"))
+    batch.announce(network_events("disconnect", told, sandbox, outside))
+    return record, batch.announce(unmount_events(told))
 
 
 async def _end_task(cell: Cell, outside: Outside) -> None:
@@ -98,6 +139,8 @@ async def _end_task(cell: Cell, outside: Outside) -> None:
     try:
         if task.status not in ("stopped", "created"):
             await outside.runtime.tasks.kill(cell.id, 9, all=True)
+            if task.status == "paused":
+                await outside.runtime.tasks.resume(cell.id)
             with trio.fail_after(KILL_PATIENCE):
                 await outside.runtime.tasks.wait(cell.id)
         await outside.runtime.tasks.delete(cell.id)

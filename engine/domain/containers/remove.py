@@ -10,12 +10,12 @@ import trio
 
 from engine.domain.containers import rules
 from engine.domain.containers.cell import Cell, ExitResult
-from engine.domain.containers.exit import delete_task
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import KIND, Removal, Status, to_document
 from engine.domain.containers.stop import kill
 from engine.domain.events.facade import Batch
-from engine.errors import Conflict, EngineError, NotFound, SystemFailure
+from engine.errors import Conflict, NotFound, SystemFailure, Unavailable
+from supervisors import Refusal, ServiceUnavailable
 
 
 async def remove(cell: Cell, outside: Outside, *, force: bool, volumes: bool) -> None:
@@ -48,24 +48,32 @@ async def _begin(cell: Cell, outside: Outside, removal: Removal) -> None:
 
 
 async def finish(cell: Cell, outside: Outside) -> None:
-    """Do, or go on with, a removal that has begun. Needs the slot; a failure leaves the container `dead`."""
+    """Do, or go on with, a removal that has begun. Needs the slot; a failure leaves the container `dead`.
+
+    Where a part is only away, the container stays `removing`, and its operator goes on later.
+    """
     try:
         await _release(cell, outside)
-    except (EngineError, OSError) as error:
+    except (Unavailable, ServiceUnavailable):
+        raise
+    except (Refusal, OSError) as error:
         record = cell.record.with_state(status=Status.DEAD, error=str(error))
         await outside.journal.commit(Batch().put(to_document(record)))
         cell.record = record
         raise SystemFailure(f"container {cell.id}: {error}") from error
-    await outside.journal.commit(Batch().delete(KIND, cell.id).event(event(cell.record, "destroy")))
+    await outside.journal.commit(
+        Batch().delete(KIND, cell.id).event(event(cell.record, "destroy", once="destroy"))
+    )
     cell.last_exit = ExitResult(cell.record.state.exit_code)
     cell.forget()
 
 
 async def _release(cell: Cell, outside: Outside) -> None:
     cell.streams.end()
-    await delete_task(cell, outside)
     if cell.leftover:
-        raise SystemFailure("the task cannot be deleted")
+        with contextlib.suppress(NotFound):
+            await outside.runtime.tasks.delete(cell.id)
+        cell.leftover = False
     with contextlib.suppress(NotFound):
         await outside.runtime.containers.delete(cell.id)
     with contextlib.suppress(NotFound):

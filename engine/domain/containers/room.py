@@ -16,7 +16,7 @@ from supervisors import Mailbox
 
 
 class Room:
-    """Passive: it outlives the services. `supervise` puts a cell's operator into the tree (once)."""
+    """Passive: it outlives the services. `abandoned` are the creates that must be taken back."""
 
     def __init__(self, outside: Outside) -> None:
         self.outside = outside
@@ -24,6 +24,7 @@ class Room:
         self.mailbox: Mailbox[RoomMessage] = Mailbox("containers", 1024)
         self.restored = False
         self.booted = False
+        self.abandoned: list[Container] = []
         self._departing, self.departures = trio.open_memory_channel[str](math.inf)
 
     def cell_of(self, record: Container) -> Cell:

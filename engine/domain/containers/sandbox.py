@@ -127,6 +127,10 @@ class Sandboxes:
         except NotFound:
             return ""
 
+    async def rename(self, container: Container) -> None:
+        """Let the networks show the name that the record has now."""
+        await self._networks.rename(container.id, container.name)
+
     async def release(self, container: Container) -> None:
         await self._networks.release(container.id)
 

@@ -9,7 +9,7 @@ import trio
 
 from engine.domain.containers import policy
 from engine.domain.containers.cell import Cell
-from engine.domain.containers.create import create
+from engine.domain.containers.create import create, undo_abandoned
 from engine.domain.containers.joins import joins
 from engine.domain.containers.messages import Again, Reconcile, RoomMessage, Stop
 from engine.domain.containers.operator import Operator
@@ -60,6 +60,7 @@ class Nursery:
             name="operator",
             factory=lambda: Operator(cell, self._room.outside),
             mailboxes=(cell.mailbox,),
+            quarantine=True,  # alone: the container's output must flow on
         )
 
     async def again(self, container_id: str) -> None:
@@ -95,6 +96,7 @@ class ContainersService(Worker):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._see_off)
                 nursery.start_soon(self._bring_back)
+                nursery.start_soon(undo_abandoned, self._room)
                 task_status.started()
                 async for letter in inbox:
                     nursery.start_soon(self._answer, letter)
@@ -112,6 +114,7 @@ class ContainersService(Worker):
             cell, warnings = await create(self._room, letter.message)
             letter.reply((cell.id, warnings))
             await self._prepare_ahead(cell)
+        await undo_abandoned(self._room)
 
     async def _prepare_ahead(self, cell: Cell) -> None:
         """What the first start needs, while the client is on its way; what fails is told by the start."""
@@ -151,9 +154,7 @@ class ContainersService(Worker):
         """Every container with something unfinished gets its operator, which begins by reconciling."""
         async with trio.open_nursery() as nursery:
             for cell in self._room.registry:
-                state = cell.record.state
-                unfinished = cell.running or cell.starting or state.status is Status.REMOVING
-                if unfinished or policy.is_spent(cell.record):
+                if cell.unfinished:
                     nursery.start_soon(self._nursery.supervise, cell)
 
     async def _boot(self, cell: Cell) -> None:

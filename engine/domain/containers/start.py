@@ -26,6 +26,8 @@ from supervisors import Refusal
 
 async def start(cell: Cell, outside: Outside) -> None:
     """Row 56. Needs the slot. A start that fails leaves no trace but its reason and exit code in the record."""
+    if cell.starting:  # an earlier start could neither be finished nor undone
+        await undo_start(cell, outside, "the start was interrupted")
     await delete_task(cell, outside)
     if cell.leftover:
         raise SystemFailure(f"container {cell.id}: the task of its last run cannot be deleted")
@@ -83,12 +85,13 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
         generation=generation,
         manually_stopped=False,
     )
+    cell.told = record
     batch = Batch().put(to_document(record)).close("start", cell.id)
     batch.announce(network_events("connect", record, sandbox, outside))
-    batch.announce([*mount_events(record), event(record, "start")])
-    await outside.journal.commit(batch)
+    batch.announce(mount_events(record))
+    await outside.journal.commit(batch.event(event(record, "start", once=f"start {generation}")))
     cell.record = record
-    cell.starting = False
+    cell.starting, cell.told = False, None
 
 
 def known_endpoints(record: Container, sandbox: Sandbox) -> dict[str, EndpointSettings]:

@@ -15,6 +15,7 @@ from engine.domain.containers.mountconfig import clean
 from engine.domain.containers.oci.plan import SpecMount
 from engine.domain.containers.records import Container
 from engine.domain.events.facade import NewEvent
+from engine.domain.names import generate_id
 from engine.domain.volumes.facade import (
     NotADirectory,
     VolumeRecord,
@@ -47,6 +48,15 @@ class ContainerVolumes:
         await self._volumes.restore([_use(each) for each in known])
         for each in known:
             await self.conceal(each)
+
+    def named(self, mounts: Iterable[MountSpec]) -> list[MountSpec]:
+        """Names for the anonymous ones, so that who must undo the creation knows what to remove."""
+        return [
+            msgspec.structs.replace(mount, name=generate_id())
+            if mount.type == "volume" and not mount.name
+            else mount
+            for mount in mounts
+        ]
 
     async def provide(self, container_id: str, mounts: Sequence[MountSpec]) -> list[MountSpec]:
         """The mounts with names and sources. What is wrong with any is said before anything is made."""
@@ -139,13 +149,24 @@ class ContainerVolumes:
 
 def mount_events(container: Container) -> list[NewEvent]:
     return [
-        mounted(each.name, each.driver, container.id, each.destination, read_only=each.read_only)
+        mounted(
+            each.name, each.driver, container.id, each.destination, read_only=each.read_only
+        ).once(f"{_run(container)} mount {each.destination}")
         for each in _volumes(container)
     ]
 
 
 def unmount_events(container: Container) -> list[NewEvent]:
-    return [unmounted(each.name, each.driver, container.id) for each in _volumes(container)]
+    return [
+        unmounted(each.name, each.driver, container.id).once(
+            f"{_run(container)} unmount {each.destination}"
+        )
+        for each in _volumes(container)
+    ]
+
+
+def _run(container: Container) -> str:
+    return f"{container.id} {container.state.generation}"
 
 
 def _volumes(container: Container) -> list[MountSpec]:
@@ -171,11 +192,11 @@ def _parts(container: Container) -> list[tuple[int, MountSpec]]:
 
 
 def _wish(mount: MountSpec) -> VolumeWish:
-    """Anonymous ones are labelled by the volumes room itself, where they get their names."""
+    labels = {**mount.labels, ANONYMOUS_LABEL: ""} if mount.anonymous else mount.labels
     return VolumeWish(
         name=mount.name,
         driver=mount.driver,
-        labels=mount.labels or None,
+        labels=labels or None,
         options=mount.driver_options or None,
     )
 
@@ -183,18 +204,10 @@ def _wish(mount: MountSpec) -> VolumeWish:
 def _use(container: Container) -> VolumeUse:
     return VolumeUse(
         container_id=container.id,
-        volumes=tuple(_known(each) for each in _volumes(container)),
+        volumes=tuple(_wish(each) for each in _volumes(container)),
         running=container.state.alive,
         rebuild=container.state.removal is None,
     )
-
-
-def _known(mount: MountSpec) -> VolumeWish:
-    """What a lost record is made from again."""
-    wish = _wish(mount)
-    if not mount.anonymous:
-        return wish
-    return msgspec.structs.replace(wish, labels={**mount.labels, ANONYMOUS_LABEL: ""})
 
 
 def _check_binds(mounts: Iterable[MountSpec]) -> None:

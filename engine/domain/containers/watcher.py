@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 FILTERS = ('topic=="/tasks/exit"', 'topic=="/tasks/oom"')
 RETRY = 0.2
+SETTLING = 0.5
 PERIOD = 30.0
 """Seconds between comparisons while nothing seems wrong."""
 
@@ -52,19 +53,25 @@ class ShimWatcher(Worker):
             nursery.start_soon(self._compare_regularly)
             while True:
                 try:
-                    await self._subscription()
+                    await self._subscription(nursery)
                 except (Unavailable, ServiceUnavailable) as error:
                     log.info("containerd's events: %s", error)
                 await trio.sleep(RETRY)
 
-    async def _subscription(self) -> None:
+    async def _subscription(self, nursery: trio.Nursery) -> None:
         async with self._runtime.events(*FILTERS) as events:
             await self._compare()
             self._subscriptions += 1
             if self._subscriptions > 1:
                 await self._reconnected()
+            nursery.start_soon(self._compare_again)
             async for event in events:
                 await self._route(event.payload)
+
+    async def _compare_again(self) -> None:
+        """containerd does not say when it has heard of the subscription: until then exits go past it."""
+        await trio.sleep(SETTLING)
+        await self._compare()
 
     async def _route(self, payload: object) -> None:
         if isinstance(payload, TaskOOM):
@@ -96,6 +103,6 @@ class ShimWatcher(Worker):
 
     async def _compare(self) -> None:
         for cell in self._room.registry:
-            if cell.running or cell.leftover or cell.starting:
+            if cell.unfinished:
                 cell.mailbox.offer(Reconcile())
         await self._execs.compare()

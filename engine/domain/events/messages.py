@@ -26,6 +26,11 @@ class NewEvent(msgspec.Struct, frozen=True):
     scope: str = "local"
     key: bytes = msgspec.field(default_factory=lambda: os.urandom(12))
 
+    def once(self, name: str) -> NewEvent:
+        """The same event, of a kind that `name` can have only one of: who repeats a step after a crash
+        tells it again, and nobody hears it twice."""
+        return msgspec.structs.replace(self, key=name.encode())
+
 
 class Intent(msgspec.Struct, frozen=True):
     """What an operation of several steps is about to do, recorded before its first effect outside."""

@@ -72,8 +72,11 @@ class Execs:
 
     async def _start(self, exec: Exec) -> None:
         cell = self._room.registry.resolve(exec.container_id)
-        await self._nursery.supervise(cell)
-        await self._store.mailbox.ask(StartExec(exec.id))
+        try:
+            await self._nursery.supervise(cell)
+            await self._store.mailbox.ask(StartExec(exec.id))
+        finally:
+            exec.started = exec.begun  # what the service never took up may be claimed again
 
     async def resize(self, reference: str, height: int, width: int) -> None:
         exec = self._store.resolve(reference)
@@ -114,5 +117,5 @@ class Execs:
     async def compare(self) -> None:
         """Exits may have been missed: let the service look at every process that should be running."""
         for exec in self._store:
-            if exec.running:
+            if exec.begun and exec.exit_code is None:
                 await self._store.mailbox.tell(Compare(exec.id))

@@ -11,7 +11,9 @@ from engine.models.execs import ExecConfig
 class Exec:
     """`exit_code` is None until the process ended; `marked` is the sweep's first pass.
 
-    `created` says that containerd knows the process, `running` that it was started.
+    `started` says that a client has claimed its one start, `begun` that the service is at it;
+    `created` that containerd knows the process, `running` that its start is complete, `told` that
+    its event may be out.
     """
 
     def __init__(
@@ -23,7 +25,9 @@ class Exec:
         self.streams = streams
         self.lock = trio.Lock()
         self.started = False
+        self.begun = False
         self.created = False
+        self.told = False
         self.running = False
         self.pid = 0
         self.exit_code: int | None = None

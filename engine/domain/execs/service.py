@@ -62,13 +62,16 @@ class ExecsService(Worker):
             answer, code = rules.start_failure(str(error), (exec.config.cmd or [""])[0])
             if isinstance(error, Refusal) and code == 128:
                 answer = error
-            await self._failed(exec, cell, 126 if code == 128 else code)
+            async with exec.lock:
+                if exec.exit_code is None:  # it may have run all the same, and ended
+                    await self._failed(exec, cell, 126 if code == 128 else code)
             raise answer from error
 
     async def _run(self, exec: Exec, cell: Cell) -> None:
         """The lock keeps a quick exit from being handled before its start is known."""
         tasks = self._room.outside.runtime.tasks
         async with exec.lock:
+            exec.begun = True
             spec = await process_spec(cell, self._room.outside, exec.config)
             streams = exec.streams
             streams.open(stdin=exec.config.attach_stdin, tty=exec.config.tty)
@@ -78,6 +81,7 @@ class ExecsService(Worker):
                     name=exec.child_name,
                     factory=lambda: CopierService(streams),
                     restart=Restart.TRANSIENT,
+                    quarantine=True,
                 )
             )
             paths = streams.paths
@@ -92,18 +96,32 @@ class ExecsService(Worker):
             )
             exec.created = True
             exec.pid = await tasks.start(cell.id, exec.id)
-            exec.running = True
             await streams.connect_stdin()
-            started = event(cell.record, f"exec_start: {exec.command}", {"execID": exec.id})
+            exec.told = True
+            started = event(
+                cell.record,
+                f"exec_start: {exec.command}",
+                {"execID": exec.id},
+                once=f"exec_start {exec.id}",
+            )
             await self._room.outside.journal.commit(Batch(events=[started], durable=False))
+            exec.running = True
 
     async def _failed(self, exec: Exec, cell: Cell, code: int) -> None:
         if exec.created:
             await self._forget_process(exec, kill=True)
         await exec.streams.finish(0)
+        if exec.told:
+            await self._tell_end(exec, cell, code)
         exec.ended_with(code)
         if exec.id in cell.exec_ids:
             cell.exec_ids.remove(exec.id)
+
+    async def _tell_end(self, exec: Exec, cell: Cell, code: int) -> None:
+        extra = {"execID": exec.id, "exitCode": str(code)}
+        ended = event(cell.record, "exec_die", extra, once=f"exec_die {exec.id}")
+        with contextlib.suppress(Refusal):
+            await self._room.outside.journal.commit(Batch(events=[ended], durable=False))
 
     async def _exited(self, ended: ExecExited) -> None:
         exec = self._store.get(ended.exec_id)
@@ -117,11 +135,7 @@ class ExecsService(Worker):
         await exec.streams.finish(STREAM_PATIENCE)
         cell = self._room.registry.get(exec.container_id)
         if cell is not None:
-            extra = {"execID": exec.id, "exitCode": str(code)}
-            with contextlib.suppress(Refusal):
-                await self._room.outside.journal.commit(
-                    Batch(events=[event(cell.record, "exec_die", extra)], durable=False)
-                )
+            await self._tell_end(exec, cell, code)
             if exec.id in cell.exec_ids:
                 cell.exec_ids.remove(exec.id)
         exec.ended_with(code)
@@ -140,7 +154,7 @@ class ExecsService(Worker):
     async def _take_up(self) -> None:
         """After a crash or a gap in the events: what was being started is ended, what has ended is finished."""
         for exec in self._store:
-            if exec.exit_code is None and exec.started:
+            if exec.exit_code is None and exec.begun:
                 await self._look(exec.id)
 
     async def _look(self, exec_id: str) -> None:

@@ -9,7 +9,7 @@ import trio
 from engine.domain.execs.records import Exec
 from engine.domain.streams.detach import parse_detach_keys
 from engine.domain.streams.pump import AttachEnd, Attachment, ClientStream, attach
-from engine.errors import EngineError
+from supervisors import Refusal
 
 EXIT_PATIENCE = 5.0
 """Seconds that the connection outlives the output, for the exit to be known."""
@@ -37,6 +37,8 @@ class ExecSession:
         self._stdin = exec.streams.stdin if config.attach_stdin and not detach else None
 
     def close(self) -> None:
+        """Part from the streams; a start that the service never took up may be claimed again."""
+        self._exec.started = self._exec.begun
         if self._output is not None:
             self._output.close()
 
@@ -45,12 +47,12 @@ class ExecSession:
 
     async def run(self, client: ClientStream) -> None:
         """Start the process and serve the client; raises why it did not start."""
-        failed: list[EngineError] = []
+        failed: list[Refusal] = []
 
         async def begin() -> None:
             try:
                 await self.start()
-            except EngineError as error:
+            except Refusal as error:
                 failed.append(error)
                 nursery.cancel_scope.cancel()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from ipaddress import IPv6Network, ip_network
 
 import msgspec
@@ -57,8 +58,9 @@ class Administration:
         try:
             if not record.config_only:
                 record = await self._addressed(record)
+            async with self._undone(record):
                 await self._establish(record)
-            await self._store.save(record, "create")
+                await self._store.save(record, "create")
         finally:
             self._book.coming.pop(record.id, None)
         return record
@@ -120,24 +122,36 @@ class Administration:
             f"gateway{suffix}": gateway or str(pools.gateway_of(subnet).ip),
         }
 
-    async def _establish(self, record: NetworkRecord) -> None:
-        """The link and the firewall's part; undone if anything fails."""
+    @contextlib.asynccontextmanager
+    async def _undone(self, record: NetworkRecord) -> AsyncIterator[None]:
+        """If anything fails inside, nothing is left of the network."""
         try:
-            if record.driver == "bridge":
-                if record.ipv6 and self._settings.ip_forward:
-                    await self._links.enable_forwarding6()
-                spec = predefined.bridge_spec(record, self._settings.alias)
-                await self._links.ensure_bridge(spec)
-                self._book.put(record)
-                await self._publishing.rewire(Change(new_bridges=(bridge_rules(record),)))
-            else:
-                await self._links.ensure_parent(record.parent, self._settings.alias)
-                self._book.put(record)
+            yield
         except BaseException:
             self._book.forget(record)
             with trio.move_on_after(UNDO_PATIENCE, shield=True):
-                await self._links.remove_link(record.bridge or record.parent, self._settings.alias)
+                await self._take_down(record)
             raise
+
+    async def _establish(self, record: NetworkRecord) -> None:
+        """The link and the firewall's part."""
+        if record.driver == "bridge" and not record.config_only:
+            if record.ipv6 and self._settings.ip_forward:
+                await self._links.enable_forwarding6()
+            await self._links.ensure_bridge(predefined.bridge_spec(record, self._settings.alias))
+            self._book.put(record)
+            await self._publishing.rewire(Change(new_bridges=(bridge_rules(record),)))
+            return
+        if record.parent:
+            await self._links.ensure_parent(record.parent, self._settings.alias)
+        self._book.put(record)
+
+    async def _take_down(self, record: NetworkRecord) -> None:
+        """The book no longer has it. What isn't there is no error."""
+        if record.driver == "bridge" and not record.config_only:
+            await self._publishing.rewire(Change(old_bridges=(bridge_rules(record),)))
+        if record.bridge or record.parent:
+            await self._links.remove_link(record.bridge or record.parent, self._settings.alias)
 
     async def remove(self, term: str) -> None:
         record = self._book.find(term)
@@ -170,9 +184,7 @@ class Administration:
         self._book.leaving[record.id] = record
         try:
             await self._sandboxes.abandon(record)
-            if record.driver == "bridge" and not record.config_only:
-                await self._publishing.rewire(Change(old_bridges=(bridge_rules(record),)))
-            await self._links.remove_link(record.bridge or record.parent, self._settings.alias)
+            await self._take_down(record)
             await self._store.delete(record)
         except BaseException:
             self._book.networks[record.id] = record

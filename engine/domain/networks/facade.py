@@ -29,7 +29,7 @@ from engine.domain.networks.messages import (
     Unpublish,
 )
 from engine.domain.networks.names import dns_names
-from engine.domain.networks.pools import DEFAULT_POOLS, parse_pool
+from engine.domain.networks.pools import DEFAULT_POOLS, allocate, local_pool, parse_pool
 from engine.domain.networks.ports import Drift, Firewall, Links, Resolver, Store
 from engine.domain.networks.records import (
     Endpoint,
@@ -199,8 +199,10 @@ __all__ = [
     "PublishedPort",
     "Sandbox",
     "SavedEndpoint",
+    "allocate",
     "dns_names",
     "gateway_endpoint",
+    "local_pool",
     "parse_pool",
     "parse_ports",
     "port_map",

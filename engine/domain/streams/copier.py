@@ -18,6 +18,7 @@ from engine.domain.logs.writer import JsonFileLog
 from engine.domain.streams.broadcast import Fanout
 from engine.domain.streams.fifo import CHUNK, FifoReader
 from engine.domain.streams.journal import Journal, Phase, Recovered
+from engine.domain.streams.turns import turn
 
 
 @dataclass
@@ -94,6 +95,11 @@ class Output:
         if length is not None:
             self.pending = Pending(bytes(buffer[:length]), time.time_ns(), eof=not length)
 
+    def discard(self) -> None:
+        """Reads the next chunk for nobody."""
+        length = self.reader.read_into(memoryview(bytearray(CHUNK)))
+        self.ended = length == 0
+
     def records(self) -> bytes:
         """The log records that the pending chunk completes."""
         pending = self.pending
@@ -156,6 +162,18 @@ class OutputCopier:
                 nursery.start_soon(self._pump, output, name=f"copy {output.name}")
         self.fanout.close()
 
+    async def drain(self) -> None:
+        """Copying has failed too often: what comes from now on is lost, but the container does not block."""
+        async with trio.open_nursery() as nursery:
+            for output in self.outputs:
+                nursery.start_soon(self._discard, output)
+        self.fanout.close()
+
+    async def _discard(self, output: Output) -> None:
+        while not output.ended:
+            await output.reader.wait()
+            output.discard()
+
     def finish(self) -> None:
         """The container's processes are gone: take what is in the FIFOs, then end. Needed where
         somebody else (a shim that hangs, a child that left the container) holds a FIFO open."""
@@ -163,22 +181,36 @@ class OutputCopier:
             output.reader.finish()
 
     async def _pump(self, output: Output) -> None:
-        while True:
+        await self._settle(output)  # what a crash has left
+        full = False
+        while not output.ended:
+            if not full:
+                await output.reader.wait()
+            async with turn():
+                output.take()
+                full = self._offer(output)
+                if full:  # more will be there: the others' turn
+                    await trio.lowlevel.checkpoint()
             await self._settle(output)
-            if output.ended:
-                return
-            await output.reader.wait()  # also the other tasks' turn
-            output.take()
+
+    def _offer(self, output: Output) -> bool:
+        """Hands the pending chunk to the clients, who needn't wait for the disk. True if it is a
+        full one."""
+        pending = output.pending
+        if pending is None:
+            return False
+        if not pending.offered:
+            pending.offered = True
+            if pending.chunk:
+                self.fanout.offer(output.name, pending.chunk)
+        if self._log is not None:
+            output.records()
+        return len(pending.chunk) >= CHUNK
 
     async def _settle(self, output: Output) -> None:
-        """Brings the pending chunk to where it is not yet. Clients first: they needn't wait for
-        the disk, and in the usual case there is no await between the two."""
-        pending = output.pending
-        if pending is not None:
-            if not pending.offered:
-                pending.offered = True
-                if pending.chunk:
-                    self.fanout.offer(output.name, pending.chunk)
+        """Brings the pending chunk to where it is not yet."""
+        if output.pending is not None:
+            self._offer(output)
             if self._log is not None and output.records():
                 await self._log.append(output.records(), output)
             output.commit()

@@ -5,6 +5,7 @@ Made before the process, so that clients can attach before it starts, and outliv
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
@@ -20,10 +21,16 @@ from engine.domain.streams.copier import Output, OutputCopier
 from engine.domain.streams.fifo import FifoReader, FifoWriter, make_fifos
 from engine.domain.streams.journal import Journal
 from engine.domain.streams.stdin import ContainerStdin
+from engine.errors import DeadlineExceeded
 from supervisors import Worker
 
 CONNECT_LIMIT = 5.0
 LAST_BYTES = 0.5
+MOST_CRASHES = 3
+CRASH_PERIOD = 300.0
+"""As many as a supervisor forgives its children: one more would leave the output to nobody."""
+
+log = logging.getLogger(__name__)
 
 
 class StreamPaths(msgspec.Struct, frozen=True):
@@ -63,6 +70,7 @@ class ProcessStreams:
         self.fanout = Fanout()
         self.stdin = ContainerStdin(close_stdin)
         self.copied = trio.Event()
+        self._crashes: list[float] = []
 
     def open(
         self,
@@ -114,14 +122,29 @@ class ProcessStreams:
     async def connect_stdin(self) -> None:
         """Open our end of stdin once the shim has its own."""
         if self.paths.stdin:
-            with trio.fail_after(CONNECT_LIMIT):
+            with trio.move_on_after(CONNECT_LIMIT):
                 await self.stdin.connect(await FifoWriter.open(self.paths.stdin))
+                return
+            raise DeadlineExceeded("the runtime did not open the process's standard input")
 
     async def copy(self) -> None:
         """The copier's work, from wherever the last task left it."""
         if self._copier is not None:
-            await self._copier.run()
+            await self._copy(self._copier)
         self.copied.set()
+
+    async def _copy(self, copier: OutputCopier) -> None:
+        since = trio.current_time() - CRASH_PERIOD
+        self._crashes = [at for at in self._crashes if at > since]
+        if len(self._crashes) >= MOST_CRASHES:
+            log.error("the output in %s is discarded: copying it failed too often", self.directory)
+            await copier.drain()
+            return
+        try:
+            await copier.run()
+        except Exception:
+            self._crashes.append(trio.current_time())
+            raise
 
     async def finish(self, patience: float) -> None:
         """Wait for the output's end, `patience` seconds at most, then take what is there; close the log."""

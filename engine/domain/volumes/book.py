@@ -18,13 +18,17 @@ from engine.domain.volumes.rules import no_such_volume
 
 @dataclass(slots=True)
 class Book:
-    """`users` are container IDs in the order in which they came; `mounts` only knows volumes with options."""
+    """`users` are container IDs in the order in which they came; `mounts` only knows volumes with options.
+
+    What is in `making` may not be in the store, or have no directory: a crash came in between.
+    """
 
     volumes: dict[str, VolumeRecord] = field(default_factory=dict)
     mounts: dict[str, set[str]] = field(default_factory=dict)
     loaded: bool = False
     restored: bool = False
     pruning: bool = False
+    making: dict[str, VolumeRecord] = field(default_factory=dict)
     _users: dict[str, dict[str, None]] = field(default_factory=dict)
     _locks: dict[str, trio.Lock] = field(default_factory=dict)
 

@@ -116,14 +116,27 @@ class Lifecycle:
             labels=labels,
             options=wish.options,
         )
-        await self._store.add(record, views.changed("create", record))
-        try:
-            await self._disk.make(name)
-        except EngineError as error:
-            await self._store.drop(name, views.changed("destroy", record))
-            raise rules.refused("create", name, error) from error
-        self._book.volumes[name] = record
+        await self.make(record)
         return record
+
+    async def make(self, record: VolumeRecord) -> None:
+        """Make it, or finish the making of it; a refusal takes it back."""
+        name = record.name
+        self._book.making[name] = record
+        try:
+            await self._store.add(record, views.changed("create", record))
+            await self._furnish(record)
+        except EngineError:
+            del self._book.making[name]
+            raise
+        self._book.volumes[name] = self._book.making.pop(name)
+
+    async def _furnish(self, record: VolumeRecord) -> None:
+        try:
+            await self._disk.make(record.name)
+        except EngineError as error:
+            await self._store.drop(record.name, views.changed("destroy", record))
+            raise rules.refused("create", record.name, error) from error
 
     async def _remove(self, record: VolumeRecord) -> None:
         """Needs the volume held, and nobody that uses it."""

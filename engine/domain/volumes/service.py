@@ -43,8 +43,7 @@ class VolumesService:
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         with self._mailbox.open() as self._inbox:
-            if not self._book.loaded:
-                await self._startup.set_up()
+            await self._startup.set_up()
             async with trio.open_nursery() as handlers:
                 task_status.started()
                 async for letter in self._inbox:

@@ -28,9 +28,13 @@ class Startup:
         self._survey = Survey()
 
     async def set_up(self) -> None:
-        """Load the records; finish the removals whose intent is open, undo those without one."""
-        for record in await self._store.load():
-            self._book.volumes[record.name] = record
+        """Once: load the records. Each time: finish what is half-made and the removals whose intent is open,
+        undo those without one."""
+        if not self._book.loaded:
+            for record in await self._store.load():
+                self._book.volumes[record.name] = record
+        for name in list(self._book.making):
+            await self._tolerate(name, self._finish_making)
         self._survey = await self._disk.survey()
         for name in await self._store.removing():
             await self._tolerate(name, self._finish_removal)
@@ -59,6 +63,9 @@ class Startup:
             if rules.needs_mount(self._book.find(name).options):
                 await self._tolerate(name, self._disk.unmount)
         self._book.restored = True
+
+    async def _finish_making(self, name: str) -> None:
+        await self._lifecycle.make(self._book.making[name])
 
     async def _finish_removal(self, name: str) -> None:
         record = self._book.volumes.get(name)

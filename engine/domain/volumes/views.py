@@ -26,7 +26,8 @@ def volume_view(record: VolumeRecord, mountpoint: str) -> Volume:
 
 def changed(action: str, record: VolumeRecord) -> NewEvent:
     """`create` or `destroy`."""
-    return NewEvent("volume", action, record.name, {"driver": record.driver})
+    found = NewEvent("volume", action, record.name, {"driver": record.driver})
+    return found.once(f"volume {record.name} {record.created_ns} {action}")
 
 
 def pruned(reclaimed: int) -> NewEvent:

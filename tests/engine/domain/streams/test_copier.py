@@ -320,3 +320,17 @@ async def test_full_disk_of_the_journal_blocks_nothing(
             writer.close()
         await rig.copier.run()
         assert logged(rig.log.path) == b"x\ny"
+
+
+async def test_drained_output_blocks_no_writer_and_goes_nowhere(tmp_path: Path) -> None:
+    async with rig_at(tmp_path) as rig:
+        subscription = rig.fanout.subscribe()
+        writers = await rig.writers()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(rig.copier.drain)
+            for writer in writers.values():
+                await writer.send_all(b"x" * (3 << 20))  # three times what the FIFO holds
+                writer.close()
+        assert [each.ended for each in rig.outputs] == [True, True]
+        assert await collect(subscription) == {"stdout": b"", "stderr": b""}
+        assert logged(rig.log.path) == b""

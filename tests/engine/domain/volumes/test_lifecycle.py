@@ -8,6 +8,7 @@ from engine.domain.volumes.book import Book
 from engine.domain.volumes.filters import pruning
 from engine.domain.volumes.lifecycle import Lifecycle
 from engine.domain.volumes.records import ANONYMOUS, VolumeWish
+from engine.domain.volumes.startup import Startup
 from engine.errors import Conflict, InvalidParameter, NotFound, SystemFailure, Unavailable
 from tests.fakes.volumes import FakeDisk, FakeStore
 
@@ -45,6 +46,21 @@ async def test_volume_whose_directory_cannot_be_made_is_not_there(bench: Bench) 
         await bench.lifecycle.create(VolumeWish(name="vol"))
     assert (bench.book.volumes, bench.store.records) == ({}, {})
     assert bench.store.journal == ["create vol", "destroy vol"]
+
+
+async def test_making_that_a_crash_cut_short_is_finished_by_the_next_incarnation(
+    bench: Bench,
+) -> None:
+    bench.disk.failures["make"] = RuntimeError("a bug")
+    with pytest.raises(RuntimeError):
+        await bench.lifecycle.create(VolumeWish(name="vol"))
+    assert bench.book.volumes == {}
+    bench.disk.failures.clear()
+    bench.book.loaded = True
+    await Startup(bench.book, bench.disk, bench.store, bench.lifecycle).set_up()
+    assert (list(bench.book.volumes), bench.disk.content) == (["vol"], {"vol": {}})
+    await bench.lifecycle.remove("vol")
+    assert (bench.store.records, bench.disk.content) == ({}, {})
 
 
 async def test_volume_in_use_names_its_containers(bench: Bench) -> None:
