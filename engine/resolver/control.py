@@ -37,7 +37,7 @@ class Resolver:
         self._client: trio.SocketStream | None = None
         self._quiet = trio.Event()
 
-    async def run(self) -> None:
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
         raw = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -47,6 +47,7 @@ class Resolver:
         async with trio.open_nursery() as nursery:
             listener = trio.SocketListener(trio.socket.from_stdlib_socket(raw))
             nursery.start_soon(self._serve, listener, nursery)
+            task_status.started()
             await trio.sleep(FIRST_CLIENT)
             while self._client is not None or self._directory.scopes:
                 self._quiet = trio.Event()

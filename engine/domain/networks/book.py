@@ -71,7 +71,7 @@ class Book:
         """Those of all networks but one."""
         for record in self.everything():
             # macvlan and ipvlan are part of the outside: two of them may share what is there.
-            if record.driver == "bridge" and record.id != besides:
+            if record.driver == "bridge" and not record.config_only and record.id != besides:
                 yield from (ip_network(each) for each in (record.subnet, record.subnet6) if each)
 
     def find(self, term: str) -> NetworkRecord:
