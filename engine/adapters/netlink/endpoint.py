@@ -98,9 +98,12 @@ def _quieten_ipv6() -> None:
 
 
 def _ipv6(interface: str, *, on: bool) -> None:
+    """Nobody else has our addresses, so nobody is asked for them."""
     with contextlib.suppress(OSError):  # a kernel without IPv6
-        path = Path(f"/proc/sys/net/ipv6/conf/{interface}/disable_ipv6")
-        path.write_text("0" if on else "1")
+        settings = Path("/proc/sys/net/ipv6/conf", interface)
+        if on:
+            (settings / "accept_dad").write_text("0")
+        (settings / "disable_ipv6").write_text("0" if on else "1")
 
 
 def _bridge_asks_iptables() -> bool:

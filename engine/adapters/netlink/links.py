@@ -158,7 +158,12 @@ def ensure_bridge(spec: BridgeSpec) -> None:
     with RouteSocket() as netlink:
         found = _find(netlink, spec.name)
         if found is None:
-            netlink.transact(_new_bridge(spec), _dress(spec))
+            netlink.transact(_new_bridge(spec))
+            if spec.address6 is not None:
+                # Nobody is asked whether the bridge's own addresses are free: until they were,
+                # for two seconds, nothing could be forwarded to a container.
+                sysctl(f"ipv6/conf/{spec.name}/accept_dad", "0")
+            netlink.transact(_dress(spec))
             found = _find(netlink, spec.name)
         if found is None:
             raise SystemFailure(f"bridge {spec.name} vanished while it was set up")
