@@ -32,10 +32,8 @@ class Attachments:
         await self._tell(container_id)
 
     async def release(self, container_id: str) -> None:
-        attachment = self._book.attachments.get(container_id)
         try:
-            if attachment is not None and names.scope(self._book, attachment):
-                await self._resolver.drop(container_id)
+            await self._resolver.drop(container_id)
             await self._publishing.unpublish(container_id)
         finally:
             await self._sandboxes.release(container_id)
@@ -67,3 +65,5 @@ class Attachments:
         scope = names.scope(self._book, attachment) if attachment else None
         if scope is not None:
             await self._resolver.put(scope)
+        else:  # it has left its last network with names
+            await self._resolver.drop(container_id)

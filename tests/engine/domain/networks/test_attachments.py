@@ -22,6 +22,18 @@ async def test_name_is_found_from_the_start_to_the_end(autojump_clock: MockClock
         assert room.resolver.scopes == {}
 
 
+async def test_last_network_with_names_takes_them_along(autojump_clock: MockClock) -> None:
+    room = Room()
+    async with running(room) as networks:
+        record = await networks.create(NetworkCreateRequest(name="front"))
+        await networks.prepare("c1", plan("web"))
+        await networks.begin("c1")
+        await networks.connect("c1", "front", EndpointWish())
+        assert list(room.resolver.scopes) == ["c1"]
+        await networks.disconnect("c1", record.id)
+        assert room.resolver.scopes == {}
+
+
 async def test_default_bridge_needs_no_resolver(autojump_clock: MockClock) -> None:
     room = Room()
     async with running(room) as networks:
