@@ -33,12 +33,14 @@ def create(path: str, veths: Sequence[VethPlan]) -> None:
             namespace.leave_for_new()
             namespace.bind(path)
             undo.callback(namespace.unbind, path)
-            if not any(veth.address6 for veth in veths):
+            quiet = not any(veth.address6 for veth in veths)
+            if quiet:
                 _quieten_ipv6()
             with RouteSocket() as inside:
                 inside.transact(_up("lo", _LOOPBACK_INDEX))
                 for veth in veths:
-                    _plug(outside, inside, veth, masters[veth.bridge], filtered=filtered)
+                    master = masters[veth.bridge]
+                    _plug(outside, inside, veth, master, filtered=filtered, quiet=quiet)
         undo.pop_all()
 
 
@@ -51,7 +53,7 @@ def attach(path: str, veth: VethPlan) -> None:
         if veth.address6 is not None:
             _ipv6("lo", on=True)
         with RouteSocket() as inside:
-            _plug(outside, inside, veth, master, filtered=filtered)
+            _plug(outside, inside, veth, master, filtered=filtered, quiet=False)
 
 
 def detach(path: str, veth: VethPlan) -> None:
@@ -121,8 +123,15 @@ def _index(name: str) -> int:
 
 
 def _plug(
-    outside: RouteSocket, inside: RouteSocket, veth: VethPlan, master: int, *, filtered: bool
+    outside: RouteSocket,
+    inside: RouteSocket,
+    veth: VethPlan,
+    master: int,
+    *,
+    filtered: bool,
+    quiet: bool,
 ) -> None:
+    """`quiet`: the namespace has no IPv6 anyway."""
     # A bridge that asks iptables diverts a published port's frames itself, from port to port:
     # isolation would part those too, and the firewall sees neighbours' frames anyway.
     isolated = veth.isolated and not filtered
@@ -132,7 +141,8 @@ def _plug(
         else:
             outside.transact(_child(veth, master, here.number))
     index = _index(veth.name)
-    _ipv6(veth.name, on=veth.address6 is not None)
+    if not quiet:
+        _ipv6(veth.name, on=veth.address6 is not None)
     addresses = [each for each in (veth.address, veth.address6) if each is not None]
     requests = [
         wire.give_address(
