@@ -180,6 +180,22 @@ async def test_ipv6_is_published_reached_and_apart(bridge_nf: str) -> None:
         assert (await networks.firewall())["whole"]
 
 
+@pytest.mark.parametrize("policy", ["all", "lan", "local"])
+@in_lab
+async def test_policy_says_for_whom_a_port_without_host_address_is(policy: str) -> None:
+    async with lab() as here, room(here, publish_policy=policy) as networks:
+        await start(here, networks, "one", "bridge", publish="8080")
+        private = ["ip", "addr", "add", "10.200.0.2/24", "dev", "up1"]
+        run("nsenter", f"--net={here.neighbour}", *private)
+        run("ip", "addr", "add", "10.200.0.1/24", "dev", "up0")
+        far = await here.ask(here.neighbour, "tcp", HOST, 8080)
+        near = await here.ask(here.neighbour, "tcp", "10.200.0.1", 8080)
+        assert (far == f"seen {NEIGHBOUR}") is (policy == "all")
+        assert (near == "seen 10.200.0.2") is (policy != "local")
+        assert await here.ask(None, "tcp", "127.0.0.1", 8080) == "seen 172.31.0.1"
+        assert (await networks.firewall())["whole"]
+
+
 @in_lab
 async def test_withdrawn_ipv6_udp_port_forgets_its_flows() -> None:
     async with lab() as here, room(here) as networks:

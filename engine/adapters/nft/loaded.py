@@ -35,13 +35,14 @@ def read(objects: Iterable[dict[str, Any]]) -> Loaded:
         elif rule := item.get("rule"):
             loaded.rules[rule["chain"]] += 1
         elif (mapping := item.get("map")) and mapping["name"] in ruleset.MAPS:
-            loaded.forwards.update(_forward(element) for element in mapping.get("elem", ()))
+            near = mapping["name"] in (ruleset.NEAR, ruleset.NEAR6)
+            loaded.forwards.update(_forward(each, near=near) for each in mapping.get("elem", ()))
         elif group := item.get("set"):
             loaded.sets[group["name"]] = {_member(element) for element in group.get("elem", ())}
     return loaded
 
 
-def _forward(element: Any) -> PortForward:
+def _forward(element: Any, *, near: bool) -> PortForward:
     key, value = (_parts(part) for part in element)
     proto, *host, port = key
     address, container_port = value
@@ -51,6 +52,7 @@ def _forward(element: Any) -> PortForward:
         host_port=int(port),
         container_ip=ip_address(address),
         container_port=int(container_port),
+        near=near,
     )
 
 

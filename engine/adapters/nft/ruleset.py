@@ -15,13 +15,19 @@ from engine.domain.networks.ports import BridgeRules, Change, FirewallPlan, Port
 # The rules below, whenever they change: a daemon that finds older ones loads its own.
 GENERATION = 2
 EXACT, WILDCARD, EXACT6, WILDCARD6 = "exact4", "any4", "exact6", "any6"
+NEAR, NEAR6 = "near4", "near6"
 _MARK = "base-"
 MAPS = {
     EXACT: "inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service",
     WILDCARD: "inet_proto . inet_service : ipv4_addr . inet_service",
     EXACT6: "inet_proto . ipv6_addr . inet_service : ipv6_addr . inet_service",
     WILDCARD6: "inet_proto . inet_service : ipv6_addr . inet_service",
+    NEAR: "inet_proto . inet_service : ipv4_addr . inet_service",
+    NEAR6: "inet_proto . inet_service : ipv6_addr . inet_service",
 }
+# Who is near: private, shared (a carrier's or an overlay's) and link-local addresses.
+_PRIVATE4 = "10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16"
+_PRIVATE6 = "::1, fc00::/7, fe80::/10"
 # Our bridges; those without a way out; the way of a frame back to its own bridge, and where that
 # is open (icc); the subnets, and those that leave under the host's address.
 SETS = {
@@ -130,6 +136,8 @@ def _quoted(name: str, member: str) -> str:
 
 
 def _map(forward: PortForward) -> str:
+    if forward.near and forward.host_ip is None:
+        return NEAR if forward.container_ip.version == 4 else NEAR6
     if forward.container_ip.version == 4:
         return WILDCARD if forward.host_ip is None else EXACT
     return WILDCARD6 if forward.host_ip is None else EXACT6
@@ -186,9 +194,17 @@ def _publishing() -> list[str]:
     The kernel doesn't route ::1 anywhere, so nothing is gained by diverting it.
     """
     return [
+        "chain near {",
+        f"dnat ip to meta l4proto . th dport map @{NEAR}",
+        "ip6 daddr ::1 return",
+        f"dnat ip6 to meta l4proto . th dport map @{NEAR6}",
+        "}",
         "chain publish {",
         f"dnat ip to meta l4proto . ip daddr . th dport map @{EXACT}",
         f"dnat ip to meta l4proto . th dport map @{WILDCARD}",
+        "fib saddr type local jump near",
+        f"ip saddr {{ {_PRIVATE4} }} jump near",
+        f"ip6 saddr {{ {_PRIVATE6} }} jump near",
         "ip6 daddr ::1 return",
         f"dnat ip6 to meta l4proto . ip6 daddr . th dport map @{EXACT6}",
         f"dnat ip6 to meta l4proto . th dport map @{WILDCARD6}",

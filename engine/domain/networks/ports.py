@@ -79,13 +79,15 @@ class BridgeRules:
 
 @dataclass(frozen=True, slots=True)
 class PortForward:
-    """One published port. `host_ip` None is every address of the host in the container's family."""
+    """One published port. `host_ip` None is every address of the host in the container's family;
+    `near` then leaves out clients without a private address."""
 
     proto: str
     host_ip: IPv4Address | IPv6Address | None
     host_port: int
     container_ip: IPv4Address | IPv6Address
     container_port: int
+    near: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from engine.errors import Conflict, EngineError, NotImplementedHere
 
 log = logging.getLogger(__name__)
 
+LOCAL = ("127.0.0.1",)
+
 
 class Publishing:
     """The ports of all containers, and the one writer of the firewall."""
@@ -142,9 +144,14 @@ class Publishing:
         host_ips = self._host_ips(request.host_ip, endpoint)
         proto = request.port.proto
         port = self._host_ports.take(proto, host_ips, request.first, request.last)
+        near = not request.host_ip and host_ips == ANY and self._settings.publish_policy == "lan"
         return [
             PublishedPort(
-                container_port=request.port.number, proto=proto, host_ip=host_ip, host_port=port
+                container_port=request.port.number,
+                proto=proto,
+                host_ip=host_ip,
+                host_port=port,
+                near=near,
             )
             for host_ip in host_ips
         ]
@@ -154,7 +161,7 @@ class Publishing:
         network = self._book.networks.get(endpoint.network_id)
         host_ip = wanted or (network.host_ip if network else "") or self._settings.default_ip
         if not wanted and host_ip in ("", "0.0.0.0"):
-            return ANY
+            return LOCAL if self._settings.publish_policy == "local" else ANY
         if ":" in host_ip and not endpoint.ip6:
             raise NotImplementedHere(
                 f"cannot publish on {host_ip}: the network has no IPv6 addresses"
@@ -180,6 +187,7 @@ def _forwards(endpoint: Endpoint, ports: Iterable[PublishedPort]) -> frozenset[P
                     host_port=port.host_port,
                     container_ip=ip_address(own),
                     container_port=port.container_port,
+                    near=port.near,
                 )
             )
     return frozenset(found)

@@ -73,12 +73,16 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PublishedPort(msgspec.Struct, frozen=True, kw_only=True):
-    """A port that the host forwards; `host_ip` is "0.0.0.0", "::" or one address of the host."""
+    """A port that the host forwards; `host_ip` is "0.0.0.0", "::" or one address of the host.
+
+    `near`: for clients with private addresses alone (`publish-policy: lan`).
+    """
 
     container_port: int
     proto: str
     host_ip: str
     host_port: int
+    near: bool = False
 
 
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ class NetworkSettings:
     ip_masq: bool = True
     icc: bool = True
     default_ip: str = "0.0.0.0"
+    publish_policy: str = "all"  # or lan, local: for whom a port is that names no host address
     default_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by driver
 
     @property

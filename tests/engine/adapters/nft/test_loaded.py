@@ -64,7 +64,7 @@ def test_missing_table_misses_everything() -> None:
 def test_flushed_chain_is_named() -> None:
     objects = [o for o in listing() if o.get("rule", {}).get("chain") != "publish"]
     drift = loaded.compare(loaded.read(objects), PLAN, ())
-    assert drift.base == "chain publish has 0 rules instead of 5"
+    assert drift.base == "chain publish has 0 rules instead of 8"
 
 
 def test_deleted_chain_is_named() -> None:

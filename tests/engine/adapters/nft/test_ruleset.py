@@ -77,7 +77,8 @@ def test_rules_are_counted_by_chain() -> None:
     counts = ruleset.rule_counts(PLAN)
     assert counts == {
         "raw": 1,
-        "publish": 5,
+        "near": 3,
+        "publish": 8,
         "prerouting": 1,
         "output": 1,
         "postrouting": 5,
