@@ -31,6 +31,7 @@ def network_settings(settings: Settings, engine_id: str) -> NetworkSettings:
         icc=settings.icc,
         default_ip=settings.ip,
         publish_policy=settings.publish_policy,
+        userland_proxy=settings.userland_proxy,
         fixed_cidr=IPv4Network(settings.fixed_cidr) if settings.fixed_cidr else None,
         fixed_cidr_v6=_ipv6_subnet(settings, engine_id),
         pools=[parse_pool(each.base, each.size) for each in settings.default_address_pools]

@@ -172,12 +172,28 @@ async def test_ipv6_is_published_reached_and_apart(bridge_nf: str) -> None:
             assert await here.ask(here.neighbour, proto, HOST6, 8080) == f"seen {NEIGHBOUR6}"
             assert await here.ask(here.neighbour, proto, HOST, 8080) == f"seen {NEIGHBOUR}"
             assert await here.ask(two.path, proto, HOST6, 8080) == "seen fd85::1"
+            assert await here.ask(None, proto, HOST6, 8080) == f"seen {HOST6}"
             assert await closed(here, far.path, proto, one.ip6, 80)
+        assert await here.ask(None, "tcp", "::1", 8080) == "seen fd85::1"
         assert await here.ask(two.path, "tcp", NEIGHBOUR6, 9000) == f"seen {HOST6}"
         route = ["ip", "-6", "route", "add", "fd85::/64", "via", HOST6]
         run("nsenter", f"--net={here.neighbour}", *route)
         assert await closed(here, here.neighbour, "tcp", one.ip6, 80)
         assert (await networks.firewall())["whole"]
+
+
+@in_lab
+async def test_container_without_ipv6_is_reached_over_it_all_the_same() -> None:
+    async with lab() as here, room(here) as networks:
+        give_ipv6(here)
+        await start(here, networks, "one", "bridge", publish="8080")
+        assert await here.ask(None, "tcp", "::1", 8080) == "seen 172.31.0.1"
+        assert await here.ask(here.neighbour, "tcp", HOST6, 8080) == "seen 172.31.0.1"
+        await networks.unpublish("one")
+        assert await closed(here, None, "tcp", "::1", 8080)
+        await networks.release("one")
+        await start(here, networks, "two", "bridge", publish="8080")
+        assert await here.ask(None, "tcp", "::1", 8080) == "seen 172.31.0.1"
 
 
 @pytest.mark.parametrize("policy", ["all", "lan", "local"])

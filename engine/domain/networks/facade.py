@@ -40,6 +40,7 @@ from engine.domain.networks.records import (
     Sandbox,
     SavedEndpoint,
 )
+from engine.domain.networks.relays import Relays
 from engine.domain.networks.requests import PREDEFINED
 from engine.domain.networks.service import Announce, NetworksService, held_ports
 from engine.domain.networks.settings import NetworkSettings
@@ -74,6 +75,7 @@ class Networks:
         self._store = store
         self._host_ports = host_ports or held_ports()
         self._resolver = resolver
+        self._relays = Relays()
         self._announce = announce
 
     def service(self) -> NetworksService:
@@ -86,6 +88,7 @@ class Networks:
             store=self._store,
             host_ports=self._host_ports,
             resolver=self._resolver,
+            relays=self._relays,
             announce=self._announce,
         )
 

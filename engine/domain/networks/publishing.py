@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Iterable, Sequence
+from functools import partial
 from ipaddress import ip_address
 
 import trio
@@ -14,6 +16,7 @@ from engine.domain.networks.endpoints import gateway_endpoint
 from engine.domain.networks.hostports import ANY, HostPorts
 from engine.domain.networks.ports import Change, Drift, Firewall, Links, PortForward
 from engine.domain.networks.records import Endpoint, PublishedPort
+from engine.domain.networks.relays import Relay, Relays
 from engine.domain.networks.settings import NetworkSettings
 from engine.errors import Conflict, EngineError, NotImplementedHere
 
@@ -32,12 +35,14 @@ class Publishing:
         links: Links,
         firewall: Firewall,
         host_ports: HostPorts,
+        relays: Relays,
     ) -> None:
         self._settings = settings
         self._book = book
         self._links = links
         self._firewall = firewall
         self._host_ports = host_ports
+        self.relays = relays
         # One transaction at a time, each with the plan that is wanted after it.
         self._turn = trio.Lock()
 
@@ -75,6 +80,7 @@ class Publishing:
             refusal = self._host_ports.adopt(port.proto, port.host_ip, port.host_port)
             if refusal is not None and port.host_ip != "::":
                 log.warning("port of container %s: %s", attachment.name, refusal)
+        self._relay(attachment)
 
     async def move(self, attachment: Attachment) -> None:
         """The ports lead to where the default route is now; the host's side stays as it is."""
@@ -118,6 +124,7 @@ class Publishing:
             attachment.published = taken
             attachment.forwards = _forwards(endpoint, taken)
             await self._change(add=attachment.forwards, remove=())
+            self._relay(attachment)
         except BaseException:
             attachment.published, attachment.forwards = [], frozenset()
             self._give_back(taken)
@@ -168,9 +175,25 @@ class Publishing:
             )
         return (host_ip,)
 
+    def _relay(self, attachment: Attachment) -> None:
+        """Carry by hand what comes over IPv6 and can't be diverted."""
+        for port in attachment.published if self._settings.userland_proxy else ():
+            held = self._host_ports.held(port.proto, port.host_ip, port.host_port)
+            if port.proto == "tcp" and ":" in port.host_ip and isinstance(held, socket.socket):
+                target = partial(_target, attachment, port.container_port)
+                self.relays.put(port.host_port, Relay(held, target, port.near))
+
     def _give_back(self, ports: Iterable[PublishedPort]) -> None:
         for port in ports:
+            if port.proto == "tcp" and ":" in port.host_ip:
+                self.relays.drop(port.host_port)
             self._host_ports.free(port.proto, port.host_ip, port.host_port)
+
+
+def _target(attachment: Attachment, port: int) -> tuple[str, int] | None:
+    endpoint = gateway_endpoint(attachment.sandbox.endpoints)
+    address = (endpoint.ip6 or endpoint.ip) if endpoint else ""
+    return (address, port) if address else None
 
 
 def _forwards(endpoint: Endpoint, ports: Iterable[PublishedPort]) -> frozenset[PortForward]:

@@ -34,6 +34,7 @@ from engine.domain.networks.messages import (
 from engine.domain.networks.ports import Drift, Firewall, Links, Resolver, Store
 from engine.domain.networks.publishing import Publishing
 from engine.domain.networks.records import SavedEndpoint
+from engine.domain.networks.relays import Relays
 from engine.domain.networks.sandboxes import Sandboxes
 from engine.domain.networks.settings import NetworkSettings
 from engine.domain.networks.startup import Startup
@@ -63,6 +64,7 @@ class NetworksService:
         store: Store,
         host_ports: HostPorts,
         resolver: Resolver,
+        relays: Relays,
         announce: Announce | None = None,
     ) -> None:
         self._settings = settings
@@ -71,7 +73,7 @@ class NetworksService:
         self._firewall = firewall
         self._announce = announce
         self._inbox: Inbox[Message] | None = None
-        self.publishing = Publishing(settings, book, links, firewall, host_ports)
+        self.publishing = Publishing(settings, book, links, firewall, host_ports, relays)
         sandboxes = Sandboxes(settings, book, links)
         self._attachments = Attachments(book, sandboxes, self.publishing, resolver)
         self._startup = Startup(settings, book, links, store, self.publishing)
@@ -87,6 +89,7 @@ class NetworksService:
             else:
                 await self._startup.set_up()
             async with trio.open_nursery() as watchers:
+                watchers.start_soon(self.publishing.relays.run)
                 if self._settings.iptables:
                     watchers.start_soon(self._watch)
                     watchers.start_soon(self._look_now_and_then)

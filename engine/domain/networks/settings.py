@@ -16,7 +16,7 @@ NO_BRIDGE = "none"
 class NetworkSettings:
     """`bridge` "none" means no default bridge; `mtu` 0 follows the uplink.
 
-    There is no `userland_proxy`: the firewall alone reaches every published port.
+    `userland_proxy`: carry what the firewall can't divert ([::1]).
     """
 
     engine_id: str
@@ -31,6 +31,7 @@ class NetworkSettings:
     ip_masq: bool = True
     icc: bool = True
     default_ip: str = "0.0.0.0"
+    userland_proxy: bool = True
     publish_policy: str = "all"  # or lan, local: for whom a port is that names no host address
     default_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by driver
 
