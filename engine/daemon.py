@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -145,6 +146,7 @@ class Engine:
             firewall=NftFirewall(self.engine_id),
             store=NetworkStore(self.database, self.journal),
             resolver=self.resolver,
+            announce=partial(self._tell_of, "network"),
         )
         self.volumes = Volumes(
             disk=HostDisk(self.data.path / "volumes", self.exec_root / "mnt"),
@@ -173,6 +175,10 @@ class Engine:
         self.containers = Containers(self.room, self.nursery)
         self.execs = Execs(self.exec_store, self.room, self.nursery)
         self.system = self._system()
+
+    async def _tell_of(self, kind: str, action: str, attributes: dict[str, str]) -> None:
+        """An event of no object in particular."""
+        await self.journal.emit(kind, action, "", attributes)
 
     def _system(self) -> System:
         return System(

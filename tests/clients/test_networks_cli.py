@@ -259,6 +259,26 @@ def test_published_port_is_reached_on_a_network_of_ones_own(
     assert any(rule.startswith("tcp 0.0.0.0:18080 -> ") for rule in view["wanted"])
 
 
+def test_flushed_firewall_is_back_soon_and_an_event_says_so(
+    daemon: Daemon, names: list[str]
+) -> None:
+    run(daemon, "network", "create", names[0])
+    since = str(time.time())
+    daemon.inside("nft", "flush", "ruleset")
+    for _ in range(30):
+        if json.loads(daemon.request("GET", "/_trimaran/firewall")[1])["whole"]:
+            break
+        time.sleep(0.1)
+    else:
+        raise AssertionError("the firewall is not whole again")
+    told = run(
+        daemon,
+        *("events", "--since", since, "--until", str(time.time() + 0.5)),
+        *("--filter", "type=network", "--format", "{{.Action}}"),
+    )
+    assert "firewall-repaired" in told
+
+
 def test_kill_of_the_daemon_changes_nothing_for_who_runs() -> None:
     with running_daemon("--live-restore") as daemon:
         run(daemon, "network", "create", "front")

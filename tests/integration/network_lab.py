@@ -134,8 +134,11 @@ class Lab:
             firewall=NftFirewall("lab1"),
             store=self.store,
             resolver=self.resolver,
-            announce=lambda name, _: self.events.append(name),
+            announce=self.announced,
         )
+
+    async def announced(self, name: str, attributes: dict[str, str]) -> None:
+        self.events.append(name)
 
     def serve(self, namespace: str | None, proto: str, port: int) -> None:
         command = [*_inside(namespace), sys.executable, "-SE", PEER, "serve", proto, str(port)]

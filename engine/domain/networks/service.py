@@ -43,7 +43,7 @@ from supervisors import Inbox, Letter, Mailbox
 
 log = logging.getLogger(__name__)
 
-Announce = Callable[[str, dict[str, str]], None]
+Announce = Callable[[str, dict[str, str]], Awaitable[None]]
 # A reload of foreign rules is many transactions; look once they are over.
 QUIET = 0.3
 # Notifications can be lost; a look costs two milliseconds in a thread.
@@ -169,7 +169,7 @@ class NetworksService:
             reason = drift.base or ", ".join(drift.foreign) or "published ports differed"
             log.warning("the firewall was changed by others and repaired: %s", reason)
             if self._announce is not None:
-                self._announce("firewall-repaired", {"reason": reason})
+                await self._announce("firewall-repaired", {"reason": reason})
         return drift
 
 

@@ -27,6 +27,9 @@ class Room:
     def __post_init__(self) -> None:
         self.networks = self.daemon()
 
+    async def announced(self, name: str, attributes: dict[str, str]) -> None:
+        self.events.append(name)
+
     def daemon(self) -> Networks:
         """Another life of the daemon on the same host."""
         return Networks(
@@ -36,7 +39,7 @@ class Room:
             store=self.store,
             resolver=self.resolver,
             host_ports=HostPorts(self.host.bind, (32768, 60999)),
-            announce=lambda name, _: self.events.append(name),
+            announce=self.announced,
         )
 
 
