@@ -20,6 +20,7 @@ from engine.domain.streams.session import ProcessStreams
 from supervisors import Mailbox, Supervisor
 
 if TYPE_CHECKING:
+    from engine.domain.containers.health import Checkup
     from engine.domain.containers.prepare import Prepared
 
 
@@ -34,6 +35,7 @@ class Cell:
     """`preparation` is what create made ahead of the first start; `leftover` says that containerd still
     has the ended task; `told` is the record of a start whose event may be out, though it is not complete.
     `places_made` says that its root has places for its volumes though it has never run,
+    `reason` is why the present run is being ended, where not by its user or itself,
     `commit_interrupted` that a former daemon has paused it for a commit."""
 
     def __init__(
@@ -59,6 +61,8 @@ class Cell:
         self.removed = trio.Event()
         self._exit_lot = trio.lowlevel.ParkingLot()
         self.supervised = trio.Lock()
+        self.checkup: Checkup | None = None
+        self.reason = ""
         self.supervisor: Supervisor | None = None
 
     @property

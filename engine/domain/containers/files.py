@@ -14,6 +14,8 @@ SYSTEMD_RESOLV_CONF = Path("/run/systemd/resolve/resolv.conf")
 RESOLVER = "127.0.0.11"
 FALLBACK_SERVERS = ("8.8.8.8", "8.8.4.4")
 
+Row = tuple[str, str]  # an address and its names
+
 LOOPBACK_HOSTS = (
     ("127.0.0.1", "localhost"),
     ("::1", "localhost ip6-localhost ip6-loopback"),
@@ -28,23 +30,37 @@ def make_directory(directory: Path) -> None:
     directory.mkdir(mode=0o710, parents=True, exist_ok=True)
 
 
-def write(directory: Path, container: Container, place: Place, resolv_conf: str) -> None:
+def write(
+    directory: Path, container: Container, place: Place, resolv_conf: str, links: Sequence[Row] = ()
+) -> None:
     """Blocks; for a worker thread. Rewrites what is there: a new start has new addresses."""
     make_directory(directory)
-    host_network = container.host.network_mode == "host"
-    hosts = _read(Path("/etc/hosts")) if host_network else render_hosts(container, place)
-    extra = extra_hosts(container.host.extra_hosts or (), place.host_gateway)
-    (directory / "hosts").write_text(hosts + extra)
+    write_hosts(directory, container, place, links)
     (directory / "hostname").write_text(container.config.hostname + "\n")
     (directory / "resolv.conf").write_text(resolv_conf)
 
 
-def render_hosts(container: Container, place: Place) -> str:
+def write_hosts(
+    directory: Path, container: Container, place: Place, links: Sequence[Row] = ()
+) -> None:
+    """In place: the container has this very file."""
+    host_network = container.host.network_mode == "host"
+    hosts = _read(Path("/etc/hosts")) if host_network else render_hosts(container, place, links)
+    extra = extra_hosts(container.host.extra_hosts or (), place.host_gateway)
+    (directory / "hosts").write_text(hosts + extra)
+
+
+def render_hosts(container: Container, place: Place, links: Sequence[Row] = ()) -> str:
+    return "".join(_lines([*LOOPBACK_HOSTS, *links, *own_hosts(_names(container), place)]))
+
+
+def _names(container: Container) -> str:
     hostname, domain = container.config.hostname, container.config.domainname
-    names = f"{hostname}.{domain} {hostname}" if domain else hostname
-    rows = list(LOOPBACK_HOSTS)
-    rows += own_hosts(names, place)
-    return "".join(f"{address}\t{name}\n" for address, name in rows)
+    return f"{hostname}.{domain} {hostname}" if domain else hostname
+
+
+def _lines(rows: Iterable[Row]) -> list[str]:
+    return [f"{address}\t{name}\n" for address, name in rows]
 
 
 def own_hosts(names: str, place: Place) -> list[tuple[str, str]]:
@@ -66,11 +82,12 @@ def rewrite(
 
     In place, for the files are mounted; what others wrote into them stays.
     """
-    old, new = (render_hosts(container, place) for place in places)
+    old, new = (_lines(own_hosts(_names(container), place)) for place in places)
     hosts, conf = directory / "hosts", directory / "resolv.conf"
-    text = _read(hosts)
-    if text.startswith(old):
-        hosts.write_text(new + text.removeprefix(old))
+    kept = [
+        line for line in _read(hosts).splitlines(keepends=True) if line not in old or line in new
+    ]
+    hosts.write_text("".join([*kept, *(line for line in new if line not in old)]))
     if resolv_confs[0] != resolv_confs[1] and _read(conf) == resolv_confs[0]:
         conf.write_text(resolv_confs[1])
 

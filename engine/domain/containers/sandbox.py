@@ -100,6 +100,11 @@ class Sandboxes:
     async def disconnect(self, container: Container, network_id: str) -> Sandbox:
         return await self._networks.disconnect(container.id, network_id)
 
+    def place_of(self, container: Container) -> Place | None:
+        """Of a container that runs."""
+        sandbox = container.network.sandbox
+        return self.place(sandbox) if sandbox else None
+
     def _gateway(self) -> str:
         bridges = self._networks.list({"name": ["^bridge$"]})
         config = bridges[0]["IPAM"]["Config"] if bridges else []
