@@ -36,6 +36,7 @@ class Resolver:
         self._locks: dict[str, trio.Lock] = {}
         self._client: trio.SocketStream | None = None
         self._quiet = trio.Event()
+        self._met = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -48,7 +49,8 @@ class Resolver:
             listener = trio.SocketListener(trio.socket.from_stdlib_socket(raw))
             nursery.start_soon(self._serve, listener, nursery)
             task_status.started()
-            await trio.sleep(FIRST_CLIENT)
+            with trio.move_on_after(FIRST_CLIENT):
+                await self._met.wait()
             while self._client is not None or self._directory.scopes:
                 self._quiet = trio.Event()
                 await self._quiet.wait()
@@ -60,6 +62,7 @@ class Resolver:
             if self._client is not None:  # a new daemon takes the place of the last one
                 await trio.aclose_forcefully(self._client)
             self._client = stream
+            self._met.set()
             nursery.start_soon(self._listen, stream, nursery)
 
     async def _listen(self, stream: trio.SocketStream, nursery: trio.Nursery) -> None:

@@ -182,6 +182,50 @@ async def test_ipv6_is_published_reached_and_apart(bridge_nf: str) -> None:
         assert (await networks.firewall())["whole"]
 
 
+@pytest.mark.parametrize("proto", ["tcp", "udp"])
+@pytest.mark.parametrize("bridge_nf", ["0", "1"])
+@in_lab
+async def test_client_is_seen_as_the_readme_says(bridge_nf: str, proto: str) -> None:
+    async with lab() as here, room(here) as networks:
+        for family in ("iptables", "ip6tables"):
+            setting(f"bridge/bridge-nf-call-{family}", bridge_nf)
+        give_ipv6(here)
+        await network(networks, "six", "10.85.0.0/24", "fd85::/64", enable_ipv6=True)
+        await network(networks, "other", "10.86.0.0/24", "fd86::/64", enable_ipv6=True)
+        server = await start(here, networks, "one", "six", publish="8080")
+        near = await start(here, networks, "near", "six")
+        far = await start(here, networks, "far", "other")
+        outside, host = here.neighbour, None
+        bridge4, bridge6 = "10.85.0.1", "fd85::1"
+        published = [
+            (outside, HOST, NEIGHBOUR),
+            (host, HOST, HOST),
+            (host, "127.0.0.1", bridge4),
+            (near.path, HOST, bridge4),
+            (far.path, HOST, bridge4),
+            (outside, HOST6, NEIGHBOUR6),
+            (host, HOST6, HOST6),
+            (near.path, HOST6, bridge6),
+            (far.path, HOST6, bridge6),
+        ]
+        if proto == "tcp":
+            published.append((host, "::1", bridge6))
+        for client, address, seen in published:
+            assert await here.ask(client, proto, address, 8080) == f"seen {seen}", (client, address)
+        for ip, near_ip, bridge in (
+            (server.ip(), near.ip(), bridge4),
+            (server.ip6, near.ip6, bridge6),
+        ):
+            assert await here.ask(near.path, proto, ip, 80) == f"seen {near_ip}"
+            assert await here.ask(host, proto, ip, 80) == f"seen {bridge}"
+            assert await closed(here, far.path, proto, ip, 80)
+        for route in (("10.85.0.0/24", HOST), ("fd85::/64", HOST6)):
+            way = ["ip", "route", "add", route[0], "via", route[1]]
+            run("nsenter", f"--net={here.neighbour}", *way)
+        assert await closed(here, outside, proto, server.ip(), 80)
+        assert await closed(here, outside, proto, server.ip6, 80)
+
+
 @in_lab
 async def test_container_without_ipv6_is_reached_over_it_all_the_same() -> None:
     async with lab() as here, room(here) as networks:

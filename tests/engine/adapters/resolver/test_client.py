@@ -105,3 +105,16 @@ async def test_killed_process_is_replaced_and_told_everything(path: Path, namesp
         end(path)
         await found(namespace)
         assert processes_of(str(path)) != [first]
+
+
+async def test_process_ends_with_the_daemon_when_nobody_is_left(path: Path, namespace: str) -> None:
+    client = ResolverClient(path)
+    async with served(client):
+        await client.put(scope(namespace))
+        await client.drop("web")
+        assert len(processes_of(str(path))) == 1
+    for _ in range(100):
+        if not processes_of(str(path)):
+            return
+        await trio.sleep(0.05)
+    raise AssertionError("the resolver is still there")
