@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -28,6 +29,7 @@ from engine.adapters.keeper import FifoKeeper, KeeperService
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
 from engine.adapters.registry.registries import RemoteRegistries
+from engine.adapters.resolver import ResolverClient, ResolverService
 from engine.adapters.rootfs.files import HostFiles
 from engine.adapters.rootfs.mounting import clear
 from engine.adapters.rootfs.rootfs import HostRootFS
@@ -144,11 +146,14 @@ class Engine:
             registries=RemoteRegistries(registry_settings(self.settings, os.environ)),
             limits=transfer_limits(self.settings),
         )
+        self.resolver = ResolverClient(self.exec_root / "resolver.sock")
         self.networks = Networks(
             network_settings(self.settings, self.engine_id),
             links=Netlink(self.exec_root),
             firewall=NftFirewall(self.engine_id),
             store=NetworkStore(self.database, self.journal),
+            resolver=self.resolver,
+            announce=partial(self._tell_of, "network"),
         )
         self.volumes = Volumes(
             disk=HostDisk(self.data.path / "volumes", self.exec_root / "mnt"),
@@ -163,7 +168,7 @@ class Engine:
             host=HostProbe(),
             journal=self.journal,
             images=self.images,
-            sandboxes=Sandboxes(self.networks),
+            sandboxes=Sandboxes(self.networks, dns=self.settings.dns),
             volumes=ContainerVolumes(self.volumes, self.exec_root / "mnt" / "volumes"),
             settings=container_settings(self.settings, self.choices, self.facts, self.data.path),
             holder=self.keeper,
@@ -189,6 +194,10 @@ class Engine:
             namespace=self.choices.namespace,
             embedded=not self.choices.containerd,
         )
+
+    async def _tell_of(self, kind: str, action: str, attributes: dict[str, str]) -> None:
+        """An event of no object in particular."""
+        await self.journal.emit(kind, action, "", attributes)
 
     def _system(self) -> System:
         return System(
@@ -220,6 +229,7 @@ class Engine:
         return (
             ChildSpec(name="status", factory=self._status),
             ChildSpec(name="keeper", factory=lambda: KeeperService(self.keeper)),
+            ChildSpec(name="resolver", factory=lambda: ResolverService(self.resolver)),
             ChildSpec(name="pulse", factory=lambda: PulseService(self.pulse)),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
@@ -236,7 +246,7 @@ class Engine:
             ChildSpec(
                 name="network",
                 factory=self.networks.service,
-                depends_on=("store",),
+                depends_on=("store", "resolver"),
                 mailboxes=(self.networks.mailbox,),
             ),
             ChildSpec(

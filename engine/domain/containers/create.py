@@ -93,7 +93,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
             mounts=mounts,
             links=linked,
             switches=switches(asked.labels or {}),
-            endpoints=_endpoints(request.networking_config, host),
+            endpoints=_endpoints(request.networking_config, host, outside),
         )
         await outside.volumes.copy_up(record, partial(root_snapshot, record, outside))
         await _commit(room, record)
@@ -209,14 +209,20 @@ def _with_hostname(
 
 
 def _endpoints(
-    networking: NetworkingConfig | None, host: HostConfig
+    networking: NetworkingConfig | None, host: HostConfig, outside: Outside
 ) -> dict[str, EndpointSettings]:
-    asked = (networking.endpoints_config if networking else None) or {}
-    if asked:
-        return {
-            ("bridge" if name == "default" else name): settings or EndpointSettings()
-            for name, settings in asked.items()
-        }
-    if host.network_mode.startswith("container:"):
+    """The networks in the order of their interfaces: the mode's first, then as the request has them.
+
+    A request that names networks, but no mode, wants those alone.
+    """
+    mode = host.network_mode
+    if joined(mode) is not None:
         return {}
-    return {host.network_mode: EndpointSettings()}
+    name = outside.sandboxes.canonical(mode)
+    asked = {
+        outside.sandboxes.canonical(each): settings or EndpointSettings()
+        for each, settings in ((networking.endpoints_config if networking else None) or {}).items()
+    }
+    if name in asked or mode != "bridge" or not asked:
+        asked = {name: asked.pop(name, EndpointSettings()), **asked}
+    return asked

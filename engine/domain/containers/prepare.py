@@ -90,7 +90,7 @@ async def write_files(
         outside.directory(record.id),
         record,
         place,
-        resolv_conf(record, outside),
+        resolv_conf(record, outside, place),
         links.hosts_rows(linked),
     )
 
@@ -105,7 +105,7 @@ def with_files_of(plan: SpecPlan, directory: Path) -> SpecPlan:
     )
 
 
-def resolv_conf(record: Container, outside: Outside) -> str:
+def resolv_conf(record: Container, outside: Outside, place: Place) -> str:
     host, settings = record.host, outside.settings
     return files.resolv_conf(
         files.host_resolv_conf(),
@@ -113,6 +113,7 @@ def resolv_conf(record: Container, outside: Outside) -> str:
         search=host.dns_search or settings.dns_search,
         options=host.dns_options or settings.dns_options,
         keep_loopback=host.network_mode == "host",
+        resolver=place.resolver,
     )
 
 
