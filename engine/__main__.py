@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -16,6 +15,7 @@ from config.errors import ConfigError
 from config.flags import parse
 from config.load import Loaded, load
 from config.usage import usage
+from engine.adapters.host import memory
 from engine.adapters.host.identity import DataRoot
 from engine.adapters.host.pidfile import PidFile
 from engine.api.listeners import ListenError
@@ -61,6 +61,7 @@ def serve(loaded: Loaded) -> int:
         print("trimarand needs to be started with root privileges", file=sys.stderr)
         return FAILED
     os.umask(0o022)
+    memory.economize()
     pid_file = PidFile(Path(settings.pid_path))
     data = DataRoot(Path(settings.data_root))
     try:
@@ -93,7 +94,7 @@ async def run(loaded: Loaded, data: DataRoot) -> int:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(obey_signals, engine)
             await nursery.start(serve_tree, engine, nursery.cancel_scope)
-            gc.freeze()  # a full collection of all modules would hold the loop for 40 ms
+            memory.settle()
             log.info("Daemon has completed initialization")
     except BaseExceptionGroup as group:
         error = only_error(group)

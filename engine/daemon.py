@@ -22,6 +22,7 @@ from engine.adapters.containerd.process import EmbeddedContainerd
 from engine.adapters.host import cgroups
 from engine.adapters.host.facts import read_facts
 from engine.adapters.host.identity import DataRoot
+from engine.adapters.host.leftovers import HostLeftovers
 from engine.adapters.host.probe import HostProbe
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.keeper import FifoKeeper, KeeperService
@@ -30,6 +31,7 @@ from engine.adapters.nft.firewall import NftFirewall
 from engine.adapters.registry.registries import RemoteRegistries
 from engine.adapters.resolver import ResolverClient, ResolverService
 from engine.adapters.rootfs.files import HostFiles
+from engine.adapters.rootfs.mounting import clear
 from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
@@ -57,6 +59,7 @@ from engine.domain.events.facade import Events, Journal
 from engine.domain.events.messages import Commit
 from engine.domain.events.service import EventsService, Retention
 from engine.domain.execs.facade import Execs
+from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
@@ -102,6 +105,7 @@ class Engine:
             path.mkdir(mode=0o711, parents=True, exist_ok=True)
         for name in ("containers", "volumes", "tmp"):
             (self.data.path / name).mkdir(mode=0o710, parents=True, exist_ok=True)
+        clear(self.exec_root / "mnt")
 
         write_scripts(self.settings, self.data.path)
 
@@ -159,6 +163,7 @@ class Engine:
         self.outside = Outside(
             runtime=self.containerd,
             rootfs=HostRootFS(self.exec_root / "mnt"),
+            leftovers=self._leftovers(),
             files=HostFiles(self.exec_root / "mnt"),
             host=HostProbe(),
             journal=self.journal,
@@ -177,11 +182,22 @@ class Engine:
         self.nursery = Nursery(self.room, self.containers_supervisor)
         self.containers = Containers(self.room, self.nursery)
         self.execs = Execs(self.exec_store, self.room, self.nursery)
+        self.execs.restore(self.database.intents(EXEC))
         self.system = self._system()
 
     async def _tell_of(self, kind: str, action: str, attributes: dict[str, str]) -> None:
         """An event of no object in particular."""
         await self.journal.emit(kind, action, "", attributes)
+
+    def _leftovers(self) -> HostLeftovers:
+        return HostLeftovers(
+            data_root=self.data.path,
+            exec_root=self.exec_root,
+            cgroup=own_cgroup(self.engine_id),
+            address=self.address,
+            namespace=self.choices.namespace,
+            embedded=not self.choices.containerd,
+        )
 
     def _system(self) -> System:
         return System(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import trio
 from grpclib.client import ServiceMethod, UnaryStreamMethod, UnaryUnaryMethod
@@ -48,7 +48,14 @@ class Calls:
         if timeout is not None:
             timeout = max(timeout - (trio.current_time() - started), 0.001)
         with translated():
-            return await method(request, timeout=timeout, metadata=self.metadata(lease))
+            call = method.open(timeout=timeout, metadata=self.metadata(lease))
+            async with call as stream:
+                assert isinstance(stream, Stream)
+                with stream.scope:  # once, not at each of grpclib's steps
+                    await stream.send_message(request, end=True)
+                    reply = await stream.recv_message()
+        assert reply is not None
+        return cast(Reply, reply)
 
     async def stream(
         self,

@@ -58,6 +58,11 @@ class Stream(grpclib_client.Stream[Any, Any]):
         finally:
             self.over = True
 
+    @property
+    def scope(self) -> CallScope:
+        """What wakes who waits inside the call; a task inside it enters grpclib's steps for nothing."""
+        return cast(CallScope, self._wrapper)
+
     def abandon(self) -> None:
         """End the call now, telling the server if it is still at work; safe to repeat."""
         if self._send_request_done and not self.over:

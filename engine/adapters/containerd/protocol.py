@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import socket
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, cast
@@ -19,7 +19,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import Event, RemoteSettingsChanged, StreamReset
-from h2.exceptions import NoAvailableStreamIDError, ProtocolError
+from h2.exceptions import NoAvailableStreamIDError, ProtocolError, TooManyStreamsError
 from h2.settings import SettingCodes
 
 from engine.adapters.containerd.gate import Gate
@@ -30,18 +30,26 @@ LONG_WRITE = 256 * 1024  # a message of this size gives other tasks a turn first
 
 
 class CallScope(Wrapper):
-    """Wakes the tasks inside a call when its stream is terminated or its deadline passes."""
+    """Wakes the tasks inside a call when its stream is terminated or its deadline passes.
+
+    A task may enter it again: then its first entry stands for all, and raises what has happened.
+    """
 
     def __init__(self, deadline: float = math.inf) -> None:
         self._deadline = deadline
         self._scopes: dict[trio.lowlevel.Task, trio.CancelScope] = {}
+        self._again: Counter[trio.lowlevel.Task] = Counter()
 
     def __enter__(self) -> None:
         if self._error is not None:
             raise self._error
+        task = trio.lowlevel.current_task()
+        if task in self._scopes:
+            self._again[task] += 1
+            return
         scope = trio.CancelScope(deadline=self._deadline)
         scope.__enter__()
-        self._scopes[trio.lowlevel.current_task()] = scope
+        self._scopes[task] = scope
 
     def __exit__(
         self,
@@ -49,7 +57,11 @@ class CallScope(Wrapper):
         exc_val: BaseException | None,
         exc_tb: TracebackType | None,
     ) -> None:
-        scope = self._scopes.pop(trio.lowlevel.current_task())
+        task = trio.lowlevel.current_task()
+        if self._again[task]:
+            self._again[task] -= 1
+            return
+        scope = self._scopes.pop(task)
         # A step that finished in the same turn as the stream's end keeps its result.
         scope.__exit__(exc_type, exc_val, exc_tb)
         if scope.cancelled_caught:
@@ -140,12 +152,30 @@ class Stream(grpclib_protocol.Stream):
         *,
         _processor: grpclib_protocol.EventsProcessor,
     ) -> Callable[[], None]:
-        try:
-            return await super().send_request(headers, end_stream, _processor=_processor)
-        except NoAvailableStreamIDError:
-            # After a billion calls a connection is used up; the channel makes the next one.
-            self.connection.close()
-            raise StreamTerminatedError("connection used up") from None
+        """grpclib's, but the headers wait in the state machine for the message that follows at once.
+
+        Each write wakes containerd, on a busy machine in this task's place.
+        """
+        connection, h2 = self.connection, self._h2_connection
+        while True:
+            await connection.write_ready.wait()
+            try:
+                stream_id = h2.get_next_available_stream_id()
+                h2.send_headers(stream_id, headers, end_stream=end_stream)
+            except TooManyStreamsError:
+                connection.stream_close_waiter.clear()
+                await connection.stream_close_waiter.wait()
+                continue
+            except NoAvailableStreamIDError:
+                # After a billion calls a connection is used up; the channel makes the next one.
+                connection.close()
+                raise StreamTerminatedError("connection used up") from None
+            self.init_stream(stream_id, connection)
+            release = _processor.register(self)
+            if end_stream:
+                connection.flush()
+            connection.headers_send_process()
+            return release
 
     async def recv_data(self, size: int) -> bytes:
         if size > MESSAGE_LIMIT:
@@ -157,6 +187,10 @@ class Stream(grpclib_protocol.Stream):
             raise GRPCError(Status.RESOURCE_EXHAUSTED, f"message of {len(data)} bytes to send")
         if len(data) > LONG_WRITE:
             await trio.lowlevel.checkpoint()
+        assert self.id is not None
+        window = self._h2_connection.local_flow_control_window(self.id)
+        if window <= 0 or not self.connection.write_ready.is_set():
+            self.connection.flush()  # it will wait, and the headers must not
         await super().send_data(data, end_stream)
 
     def reset_nowait(self, error_code: ErrorCodes = ErrorCodes.CANCEL) -> None:

@@ -7,9 +7,8 @@ import socket
 from collections.abc import Iterable
 from typing import Any
 
-from pyroute2.netlink.nfnetlink.nfctsocket import NFCTAttrTuple, nfct_msg
-
 from engine.adapters.netlink import links, wire
+from engine.adapters.netlink.messages import NFCTAttrTuple, nfct_msg
 from engine.adapters.netlink.wire import Message, NetlinkError, RouteSocket
 from engine.domain.networks.ports import PortForward
 

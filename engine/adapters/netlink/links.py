@@ -17,10 +17,8 @@ from ipaddress import (
 )
 from pathlib import Path
 
-from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-
 from engine.adapters.netlink import wire
+from engine.adapters.netlink.messages import ifaddrmsg, ifinfmsg
 from engine.adapters.netlink.wire import NetlinkError, RouteSocket
 from engine.domain.networks.ports import BridgeSpec, HostView
 from engine.errors import Conflict, SystemFailure

@@ -11,10 +11,7 @@ from ipaddress import IPv4Interface, IPv6Interface
 from types import TracebackType
 from typing import Any, Self
 
-from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
-
+from engine.adapters.netlink.messages import ifaddrmsg, ifinfmsg, rtmsg
 from engine.errors import SystemFailure
 
 REQUEST, ACK, EXCL, CREATE, DUMP = 0x1, 0x4, 0x200, 0x400, 0x300

@@ -193,7 +193,10 @@ class Operator(Worker):
         if cell.restarting or cell.removing or not policy.is_spent(cell.record):
             return False
         try:
-            await self._remove(force=True, volumes=True)
+            await remove.remove_spent(cell, self._outside)
+        except AWAY as error:
+            log.info("container %s: auto-remove waits: %s", cell.id[:12], error)
+            self._ask_again()
         except Refusal as error:
             log.warning("container %s: auto-remove: %s", cell.id[:12], error)
         return True

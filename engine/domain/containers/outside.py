@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 
 from engine.domain.containers.oci.plan import User
-from engine.domain.containers.ports import Files, Host, RootFS, Runtime
+from engine.domain.containers.ports import Files, Host, Leftovers, RootFS, Runtime
 from engine.domain.containers.records import Container
 from engine.domain.containers.registry import Registry
 from engine.domain.containers.restarts import Schedule
@@ -30,6 +30,7 @@ class Outside:
 
     runtime: Runtime
     rootfs: RootFS
+    leftovers: Leftovers
     files: Files
     host: Host
     journal: Journal
@@ -49,9 +50,15 @@ class Outside:
         return self.settings.data_root / "containers" / container_id
 
     async def emit(
-        self, container: Container, action: str, extra: Mapping[str, str] | None = None
+        self,
+        container: Container,
+        action: str,
+        extra: Mapping[str, str] | None = None,
+        *,
+        durable: bool = True,
     ) -> None:
-        await self.journal.commit(Batch(events=[event(container, action, extra)]))
+        batch = Batch(events=[event(container, action, extra)], durable=durable)
+        await self.journal.commit(batch)
 
 
 def event(

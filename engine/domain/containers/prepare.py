@@ -6,13 +6,16 @@ after a crash costs time and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import trio
 
 from engine.domain.containers import files, ipc, links, users
+from engine.domain.containers.beside import beside
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.devices import find_devices
 from engine.domain.containers.joins import donor
@@ -47,11 +50,10 @@ async def prepare(cell: Cell, outside: Outside) -> Prepared:
     record = cell.record
     networker = donor(record.host.network_mode, outside.registry, "network")
     forebear = donor(record.host.pid_mode, outside.registry, "PID")
-    place = await outside.sandboxes.prepare(record)
-    rootfs = await root_snapshot(record, outside)
-    user = await resolve_user(record, rootfs, outside)
+    place, (rootfs, user) = await beside(
+        partial(outside.sandboxes.prepare, record), partial(_root_and_user, record, outside)
+    )
     linked = links.linked(record, outside.registry)
-    await write_files(record, outside, place, linked)
     found = await find_devices(record.host, outside.host)
     namespace, shm = ipc.place(record, outside)
     plan = replace(
@@ -68,8 +70,16 @@ async def prepare(cell: Cell, outside: Outside) -> Prepared:
         path = f"/proc/{forebear.record.state.pid}/ns/pid"
         plan = replace(plan, namespaces=replace(plan.namespaces, pid=path))
     cell.plan = plan
-    await put_record(record, outside, encode_spec(build_spec(plan)))
+    await beside(
+        partial(write_files, record, outside, place, linked),
+        partial(put_record, record, outside, encode_spec(build_spec(plan))),
+    )
     return Prepared(rootfs, plan, place, runc_options(record, outside))
+
+
+async def _root_and_user(record: Container, outside: Outside) -> tuple[Sequence[Mount], User]:
+    rootfs = await root_snapshot(record, outside)
+    return rootfs, await resolve_user(record, rootfs, outside)
 
 
 async def write_files(
@@ -110,14 +120,15 @@ def resolv_conf(record: Container, outside: Outside, place: Place) -> str:
 async def root_snapshot(record: Container, outside: Outside) -> Sequence[Mount]:
     """The container's writable layer on its image's init layer."""
     snapshots = outside.runtime.snapshots
-    try:
-        return await snapshots.mounts(record.id)
-    except NotFound:
-        pass
+    if record.state.generation:  # it has run
+        with contextlib.suppress(NotFound):
+            return await snapshots.mounts(record.id)
     labels = {ENGINE_LABEL: outside.settings.engine_id, "containerd.io/gc.root": "created"}
     parent = await init_layer(record.layer, outside)
     try:
         return await snapshots.prepare(record.id, parent, labels=labels)
+    except Conflict:  # made by an earlier try, or when volumes were filled
+        return await snapshots.mounts(record.id)
     except NotFound:  # it went with another image of the same layers
         outside.init_layers.discard(parent)
     parent = await init_layer(record.layer, outside)

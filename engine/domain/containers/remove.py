@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from functools import partial
 from pathlib import Path
 
 import trio
 
-from engine.domain.containers import ipc, rules
+from engine.domain.containers import ipc, policy, rules
+from engine.domain.containers.beside import beside
 from engine.domain.containers.cell import Cell, ExitResult
+from engine.domain.containers.exit import delete_surely
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import KIND, Removal, Status, to_document
 from engine.domain.containers.stop import kill
@@ -29,6 +32,20 @@ async def remove(cell: Cell, outside: Outside, *, force: bool, volumes: bool) ->
             await _end(cell, outside)
         async with cell.slot:
             await _begin(cell, outside, Removal(volumes=volumes, force=force))
+            await finish(cell, outside)
+    finally:
+        cell.removing = False
+
+
+async def remove_spent(cell: Cell, outside: Outside) -> None:
+    """The auto-remove of a run that is over. Its beginning needs no record: the next daemon sees it is spent."""
+    cell.removing = True
+    try:
+        async with cell.slot:
+            if not policy.is_spent(cell.record):
+                return  # somebody was faster
+            removal = Removal(volumes=True, force=True)
+            cell.record = cell.record.with_state(status=Status.REMOVING, removal=removal)
             await finish(cell, outside)
     finally:
         cell.removing = False
@@ -70,15 +87,22 @@ async def finish(cell: Cell, outside: Outside) -> None:
 
 async def _release(cell: Cell, outside: Outside) -> None:
     cell.streams.end()
+    await beside(
+        partial(_release_parts, cell, outside), partial(outside.sandboxes.release, cell.record)
+    )
+
+
+async def _release_parts(cell: Cell, outside: Outside) -> None:
+    """The task first, which holds the root's mount; the log last: a container that stays `dead` keeps it."""
     if cell.leftover:
         with contextlib.suppress(NotFound):
-            await outside.runtime.tasks.delete(cell.id)
+            await delete_surely(cell.id, outside)
         cell.leftover = False
     with contextlib.suppress(NotFound):
         await outside.runtime.containers.delete(cell.id)
     with contextlib.suppress(NotFound):
         await outside.runtime.snapshots.remove(cell.id)
-    await outside.sandboxes.release(cell.record)
+    await outside.leftovers.forget(cell.id)
     await ipc.unmount(cell.record, outside)
     removal = cell.record.state.removal or Removal()
     await outside.volumes.release(cell.id, cell.record.mounts, anonymous=removal.volumes)

@@ -58,7 +58,7 @@ class Session:
     async def run(self, client: ClientStream) -> None:
         """Serve the client to its end; events `attach` and, where it left by its keys, `detach`."""
         cell, wanted = self._cell, self._wanted
-        await self._outside.emit(cell.record, "attach")
+        await self._outside.emit(cell.record, "attach", durable=False)
         async with AsyncExitStack() as stack:
             replay: AsyncIterator[bytes] | None = None
             if wanted.logs:
@@ -74,4 +74,4 @@ class Session:
             )
             end = await attach(client, attachment)
         if end is AttachEnd.DETACHED:
-            await self._outside.emit(cell.record, "detach")
+            await self._outside.emit(cell.record, "detach", durable=False)

@@ -9,7 +9,8 @@ from engine.domain.containers import rules
 from engine.domain.containers.outside import event
 from engine.domain.containers.room import Room
 from engine.domain.containers.service import Nursery
-from engine.domain.events.facade import Batch
+from engine.domain.events.facade import Batch, Intent
+from engine.domain.execs.intents import inherited
 from engine.domain.execs.messages import Compare, ExecExited, StartExec
 from engine.domain.execs.records import Exec
 from engine.domain.execs.session import ExecSession
@@ -31,6 +32,11 @@ class Execs:
         self._store = store
         self._room = room
         self._nursery = nursery
+
+    def restore(self, found: list[Intent]) -> None:
+        """At the daemon's start: the processes that a former one began."""
+        for exec in inherited(found, self._streams):
+            self._store.add(exec)
 
     async def create(self, reference: str, config: ExecConfig) -> str:
         """The exec's ID. Conflict unless the container runs; InvalidParameter without a command."""

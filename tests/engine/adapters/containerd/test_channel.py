@@ -235,3 +235,25 @@ async def test_used_up_connection_is_replaced(server: FakeServer, calls: Calls) 
     with trio.fail_after(5):
         await channel.next_connection(after=1)
     assert (await version(calls)).version == "9"
+
+
+async def test_headers_and_message_leave_in_one_write(
+    server: FakeServer, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answer = lambda connection, stream_id: connection.answer(stream_id, VERSION)
+    await version(calls)
+    protocol = calls.channel._protocol
+    assert protocol is not None
+    written: list[bytes] = []
+    write = protocol.transport.write
+
+    def record(data: bytes) -> None:
+        if data:
+            written.append(data)
+        write(data)
+
+    monkeypatch.setattr(protocol.transport, "write", record)
+    await version(calls)
+    kinds = [data[3] for data in written]  # of the first frame: 0 is DATA, 1 is HEADERS
+    assert kinds.count(1) == 1
+    assert kinds.count(0) == 0

@@ -118,3 +118,38 @@ async def test_step_that_finished_as_its_stream_was_terminated_keeps_its_result(
     scope = CallScope(math.inf)
     with scope:
         scope.cancel(StreamTerminatedError("gone"))
+
+
+async def test_step_inside_a_step_is_woken_once_at_the_outer_one() -> None:
+    scope = CallScope(math.inf)
+    error = StreamTerminatedError("gone")
+
+    async def outer() -> None:
+        with scope:
+            with scope:
+                await trio.lowlevel.checkpoint()
+            with scope:
+                await trio.sleep_forever()
+
+    with pytest.RaisesGroup(StreamTerminatedError) as caught:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(outer)
+            await trio.testing.wait_all_tasks_blocked()
+            scope.cancel(error)
+    assert caught.value.exceptions == (error,)
+
+
+async def test_deadline_holds_for_all_steps_inside_one(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    scope = CallScope(trio.current_time() + 5)
+
+    async def steps() -> None:
+        with scope:
+            for _ in range(3):
+                with scope:
+                    await trio.sleep(2)
+
+    with pytest.raises(GRPCError):
+        await steps()
+    assert trio.current_time() == pytest.approx(5)
