@@ -69,7 +69,7 @@ class Process:
 
 
 class FakeTasks:
-    """`deaf` are the signals that processes do not die of; `codes` the exit codes of the others."""
+    """`deaf` are the signals that processes do not die of, `immortal` the containers that die of none."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class FakeTasks:
         self._exit = exit
         self.all: dict[tuple[str, str], Process] = {}
         self.deaf: set[int] = set()
-        self.stuck: set[str] = set()  # in the kernel, where no signal reaches them
+        self.immortal: set[str] = set()
         self.resources: dict[str, Any] = {}
         self.metrics: tuple[int, dict[str, Any]] = (2, {})
         self._next_pid = 1000
@@ -144,8 +144,10 @@ class FakeTasks:
         if process.status == "stopped":
             raise NotFound("process already finished: not found")
         process.signals.append(signal)
+        if container_id in self.immortal:
+            return
         if signal == SIGKILL or signal not in self.deaf:
-            if process.status == "paused" or container_id in self.stuck:
+            if process.status == "paused":
                 process.pending.append(signal)
             else:
                 self._exit(process, 128 + signal)

@@ -93,11 +93,13 @@ def _contents(root: int, path: str) -> bytes:
         fd = open_in_root(root, path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return b""
-    with open(fd, "rb") as file:
-        try:
+    try:
+        with open(fd, "rb", closefd=False) as file:
             return file.read(FILE_LIMIT)
-        except OSError:
-            return b""
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
 
 
 def _make(root: int, path: str, *, directory: bool, mode: int) -> None:
@@ -126,7 +128,10 @@ def _make(root: int, path: str, *, directory: bool, mode: int) -> None:
 
 def _link(root: int, path: str, target: str) -> None:
     parent, _, name = path.rpartition("/")
-    parent_fd = open_in_root(root, parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        parent_fd = open_in_root(root, parent, os.O_PATH | os.O_DIRECTORY)
+    except OSError:
+        return
     try:
         os.symlink(target, name, dir_fd=parent_fd)
     except FileExistsError:

@@ -21,7 +21,7 @@ from engine.domain.containers.messages import Create
 from engine.domain.containers.modes import joined
 from engine.domain.containers.onunhealthy import switches
 from engine.domain.containers.outside import Outside, event
-from engine.domain.containers.prepare import root_snapshot
+from engine.domain.containers.prepare import image_layer, root_snapshot
 from engine.domain.containers.records import KIND, Container, to_document
 from engine.domain.containers.registry import Registry
 from engine.domain.containers.room import Room
@@ -85,7 +85,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
             created_ns=time.time_ns(),
             image=request.image,
             image_id=image.id,
-            layer=await outside.images.unpacked(image),
+            layer=await image_layer(image, outside),
             config=_with_hostname(config, host, container_id, room.registry),
             host=host,
             runtime=host.runtime,

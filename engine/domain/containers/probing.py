@@ -23,6 +23,7 @@ OUTPUT_LIMIT = 4096
 START_LIMIT = 30.0
 END_LIMIT = 5.0
 STREAM_PATIENCE = 2.0
+FAILURES = (Refusal, OSError, trio.TooSlowError)
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ async def run_probe(cell: Cell, outside: Outside, argv: tuple[str, ...], limit: 
     start_ns = time.time_ns()
     try:
         code, output = await _run(cell, outside, argv, limit)
-    except (Refusal, OSError, trio.TooSlowError) as error:
+    except FAILURES as error:
         code, output = -1, str(error)
     return Outcome(start_ns, time.time_ns(), code, output)
 
@@ -56,9 +57,14 @@ async def _run(
             nursery.start_soon(streams.copy)
             heard = streams.fanout.subscribe(stdout=True, stderr=True)
             nursery.start_soon(_collect, heard, output)
-            code = await _process(cell, outside, argv, limit, streams)
-            await streams.finish(STREAM_PATIENCE)
-            nursery.cancel_scope.cancel()
+            try:
+                code = await _process(cell, outside, argv, limit, streams)
+            except FAILURES as error:  # not further out: the nursery would wrap it in a group
+                return -1, str(error)
+            else:
+                await streams.finish(STREAM_PATIENCE)
+            finally:
+                nursery.cancel_scope.cancel()
     finally:
         streams.end()
     if code is None:

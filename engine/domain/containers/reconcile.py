@@ -125,26 +125,38 @@ async def undo_start(
     await ipc.unmount(cell.record, outside)
     await cell.streams.finish(0)
     cell.streams.end()
-    if put_off and cell.told is None and cell.record.state.status is Status.RESTARTING:
-        await exit.commit_surely(outside, Batch(durable=False).close("start", cell.id))
-        cell.starting = False
-        put_off_restart(cell, outside)
-        return
-    record, batch = _undone(cell, outside, reason, exit_code)
+    again = put_off and cell.record.state.status is Status.RESTARTING
+    record, batch = _undone(cell, outside, reason, exit_code, again=again)
     await exit.commit_surely(outside, batch.put(to_document(record)).close("start", cell.id))
     cell.record = record
     cell.starting, cell.told = False, None
-    cell.ended(ExitResult(exit_code, reason))
+    if again:
+        put_off_restart(cell, outside)
+    else:
+        cell.ended(ExitResult(exit_code, reason))
 
 
-def _undone(cell: Cell, outside: Outside, reason: str, exit_code: int) -> tuple[Container, Batch]:
+def put_off_restart(cell: Cell, outside: Outside) -> None:
+    """What keeps it from starting is not its own: try again, but not in haste."""
+    outside.restarts.put(cell.id, max(PUT_OFF, cell.record.state.backoff_ms / 1000))
+
+
+def _undone(
+    cell: Cell, outside: Outside, reason: str, exit_code: int, *, again: bool
+) -> tuple[Container, Batch]:
     """Who may have heard of the start hears of its end."""
     told, state = cell.told, cell.record.state
     if told is None:
+        if again:
+            return cell.record, Batch()
         status = Status.EXITED if state.status is Status.RESTARTING else state.status
         return cell.record.with_state(status=status, error=reason, exit_code=exit_code), Batch()
     record = msgspec.structs.replace(told, network=NetworkState()).with_state(
-        status=Status.EXITED, pid=0, error=reason, exit_code=exit_code, finished_ns=time.time_ns()
+        status=Status.RESTARTING if again else Status.EXITED,
+        pid=0,
+        error=reason,
+        exit_code=exit_code,
+        finished_ns=time.time_ns(),
     )
     run, sandbox = told.state.generation, told.network.sandbox
     batch = Batch().announce(network_events("connect", told, sandbox, outside))
@@ -153,11 +165,6 @@ def _undone(cell: Cell, outside: Outside, reason: str, exit_code: int) -> tuple[
     batch.event(event(record, "die", {"exitCode": str(exit_code)}, once=f"die {run}"))
     batch.announce(network_events("disconnect", told, sandbox, outside))
     return record, batch.announce(unmount_events(told))
-
-
-def put_off_restart(cell: Cell, outside: Outside) -> None:
-    """What keeps it from starting is not its own: try again, but not in haste."""
-    outside.restarts.put(cell.id, max(PUT_OFF, cell.record.state.backoff_ms / 1000))
 
 
 async def _end_task(cell: Cell, outside: Outside) -> None:

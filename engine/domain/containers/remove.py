@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -98,10 +99,10 @@ async def _release_parts(cell: Cell, outside: Outside) -> None:
         with contextlib.suppress(NotFound):
             await delete_surely(cell.id, outside)
         cell.leftover = False
-    with contextlib.suppress(NotFound):
-        await outside.runtime.containers.delete(cell.id)
-    with contextlib.suppress(NotFound):
-        await outside.runtime.snapshots.remove(cell.id)
+    await beside(
+        partial(_gone, outside.runtime.containers.delete, cell.id),
+        partial(_gone, outside.runtime.snapshots.remove, cell.id),
+    )
     await outside.leftovers.forget(cell.id)
     await ipc.unmount(cell.record, outside)
     removal = cell.record.state.removal or Removal()
@@ -109,6 +110,11 @@ async def _release_parts(cell: Cell, outside: Outside) -> None:
     await trio.to_thread.run_sync(
         _delete_directories, cell.streams.directory, outside.directory(cell.id)
     )
+
+
+async def _gone(remove_: Callable[[str], Awaitable[object]], key: str) -> None:
+    with contextlib.suppress(NotFound):
+        await remove_(key)
 
 
 def _delete_directories(*paths: Path) -> None:

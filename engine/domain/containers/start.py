@@ -14,13 +14,13 @@ from engine.domain.containers.exit import delete_task
 from engine.domain.containers.output import open_streams, watch_health
 from engine.domain.containers.outside import Outside, event, intent
 from engine.domain.containers.prepare import prepare
-from engine.domain.containers.reconcile import undo_start
+from engine.domain.containers.reconcile import AWAY, undo_start
 from engine.domain.containers.records import Container, NetworkState, Status, to_document
 from engine.domain.containers.relink import tell_parents
 from engine.domain.containers.volumes import mount_events
 from engine.domain.events.facade import Batch
 from engine.domain.networks.facade import Sandbox
-from engine.errors import SystemFailure, Unavailable
+from engine.errors import SystemFailure
 from engine.models.networks import EndpointSettings
 from supervisors import Refusal
 
@@ -28,7 +28,7 @@ from supervisors import Refusal
 async def start(cell: Cell, outside: Outside) -> None:
     """Row 56. Needs the slot. A start that fails leaves no trace but its reason and exit code in the record."""
     if cell.starting:  # an earlier start could neither be finished nor undone
-        await undo_start(cell, outside, "the start was interrupted")
+        await undo_start(cell, outside, "the start was interrupted", put_off=True)
     await delete_task(cell, outside)
     if cell.leftover:
         raise SystemFailure(f"container {cell.id}: the task of its last run cannot be deleted")
@@ -43,7 +43,7 @@ async def start(cell: Cell, outside: Outside) -> None:
         answer, code = rules.start_failure(str(error), (cell.record.argv or [""])[0])
         if isinstance(error, Refusal) and code == 128:
             answer = error
-        outage = isinstance(error, Unavailable)
+        outage = isinstance(error, AWAY)
         await undo_start(cell, outside, str(answer), code, put_off=outage)
         raise answer from error
 

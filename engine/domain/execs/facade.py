@@ -44,7 +44,7 @@ class Execs:
         rules.check_exec(cell.record)
         if not config.cmd:
             raise InvalidParameter("No exec command specified")
-        parse_detach_keys(config.detach_keys, kind="escape")
+        parse_detach_keys(config.detach_keys, kind="escape")  # before anything can be claimed
         exec_id = generate_id()
         exec = Exec(exec_id, cell.id, config, self._streams(cell.id, exec_id))
         extra = {"execID": exec_id}

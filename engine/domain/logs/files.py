@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
-import shutil
 import tempfile
 import threading
+import zlib
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.domain.logs import rotation
 
 LAG = 16  # files kept open for a follower that lags behind the rotation
 _BLOCK = 64 * 1024
+_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
 @dataclass
@@ -26,16 +28,22 @@ class OpenFile:
     compressed: bool
 
     def expand(self) -> None:
-        """Unpacks a compressed file into an unnamed temporary one."""
+        """Unpacks a compressed file into an unnamed temporary one; a damaged one as far as it goes."""
         if not self.compressed:
             return
-        with tempfile.TemporaryFile() as target, contextlib.suppress(EOFError, gzip.BadGzipFile):
-            with open(self.fd, "rb", closefd=False) as source, gzip.GzipFile(fileobj=source) as raw:
-                shutil.copyfileobj(raw, target, 256 * 1024)
+        with tempfile.TemporaryFile() as target:
+            with contextlib.suppress(*_DAMAGE), self._unpacked() as source:
+                while block := source.read1(_BLOCK):
+                    target.write(block)
             target.flush()
             os.dup2(target.fileno(), self.fd, inheritable=False)
         self.size = os.fstat(self.fd).st_size
         self.compressed = False
+
+    @contextlib.contextmanager
+    def _unpacked(self) -> Iterator[gzip.GzipFile]:
+        with open(self.fd, "rb", closefd=False) as packed, gzip.GzipFile(fileobj=packed) as source:
+            yield source
 
     def close(self) -> None:
         os.close(self.fd)

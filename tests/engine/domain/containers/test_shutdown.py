@@ -80,7 +80,7 @@ async def test_one_that_cannot_be_stopped_costs_its_patience_and_nobody_else(
     async with running(tmp_path) as daemon:
         stuck = await daemon.run("stuck")
         await daemon.run("web")
-        daemon.runtime.tasks.stuck.add(stuck.id)
+        daemon.runtime.tasks.immortal.add(stuck.id)
         begun = trio.current_time()
         await stop(daemon)
         assert trio.current_time() - begun <= 16

@@ -105,8 +105,7 @@ async def test_kill_without_an_exit_gives_up_with_dockerds_words(
 ) -> None:
     async with running(tmp_path) as daemon:
         cell = await daemon.run("web")
-        process = daemon.runtime.tasks.process(cell.id)
-        process.status = "paused"  # frozen behind our back: SIGKILL has no effect
+        daemon.runtime.tasks.immortal.add(cell.id)
         text = f"Could not kill running container {cell.id}, cannot remove"
         begun = trio.current_time()
         with pytest.raises(SystemFailure, match=text):

@@ -38,7 +38,7 @@ async def test_exit_whose_event_is_lost_is_found_by_the_regular_look(
 ) -> None:
     async with running(tmp_path) as daemon:
         cell = await daemon.run("web")
-        await trio.sleep(2 * SETTLING)
+        await trio.sleep(SETTLING + 1)
         await daemon.ends(cell, 3, told=False)
         await trio.sleep(PERIOD / 2)
         assert cell.record.state.status is Status.RUNNING
@@ -60,3 +60,13 @@ async def test_outage_is_followed_by_a_look_at_all_and_by_who_else_must_look(
         await trio.sleep(2)
         assert (daemon.runtime.subscriptions, daemon.refreshed) == (2, 1)
         assert (cell.record.state.status, cell.record.state.exit_code) == (Status.EXITED, 3)
+
+
+async def test_exit_that_went_past_a_fresh_subscription_is_found_soon(
+    tmp_path: Path, patient_clock: MockClock
+) -> None:
+    async with running(tmp_path) as daemon:
+        cell = await daemon.run("web")
+        await daemon.ends(cell, 3, told=False)
+        await trio.sleep(SETTLING + 1)
+        assert cell.record.state.status is Status.EXITED
