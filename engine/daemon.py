@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -21,13 +22,16 @@ from engine.adapters.containerd.process import EmbeddedContainerd
 from engine.adapters.host import cgroups
 from engine.adapters.host.facts import read_facts
 from engine.adapters.host.identity import DataRoot
+from engine.adapters.host.leftovers import HostLeftovers
 from engine.adapters.host.probe import HostProbe
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.keeper import FifoKeeper, KeeperService
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
 from engine.adapters.registry.registries import RemoteRegistries
+from engine.adapters.resolver import ResolverClient, ResolverService
 from engine.adapters.rootfs.files import HostFiles
+from engine.adapters.rootfs.mounting import clear
 from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
@@ -55,6 +59,7 @@ from engine.domain.events.facade import Events, Journal
 from engine.domain.events.messages import Commit
 from engine.domain.events.service import EventsService, Retention
 from engine.domain.execs.facade import Execs
+from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
@@ -100,6 +105,7 @@ class Engine:
             path.mkdir(mode=0o711, parents=True, exist_ok=True)
         for name in ("containers", "volumes", "tmp"):
             (self.data.path / name).mkdir(mode=0o710, parents=True, exist_ok=True)
+        clear(self.exec_root / "mnt")
 
         write_scripts(self.settings, self.data.path)
 
@@ -140,11 +146,14 @@ class Engine:
             registries=RemoteRegistries(registry_settings(self.settings, os.environ)),
             limits=transfer_limits(self.settings),
         )
+        self.resolver = ResolverClient(self.exec_root / "resolver.sock")
         self.networks = Networks(
             network_settings(self.settings, self.engine_id),
             links=Netlink(self.exec_root),
             firewall=NftFirewall(self.engine_id),
             store=NetworkStore(self.database, self.journal),
+            resolver=self.resolver,
+            announce=partial(self._tell_of, "network"),
         )
         self.volumes = Volumes(
             disk=HostDisk(self.data.path / "volumes", self.exec_root / "mnt"),
@@ -154,11 +163,12 @@ class Engine:
         self.outside = Outside(
             runtime=self.containerd,
             rootfs=HostRootFS(self.exec_root / "mnt"),
+            leftovers=self._leftovers(),
             files=HostFiles(self.exec_root / "mnt"),
             host=HostProbe(),
             journal=self.journal,
             images=self.images,
-            sandboxes=Sandboxes(self.networks),
+            sandboxes=Sandboxes(self.networks, dns=self.settings.dns),
             volumes=ContainerVolumes(self.volumes, self.exec_root / "mnt" / "volumes"),
             settings=container_settings(self.settings, self.choices, self.facts, self.data.path),
             holder=self.keeper,
@@ -172,7 +182,22 @@ class Engine:
         self.nursery = Nursery(self.room, self.containers_supervisor)
         self.containers = Containers(self.room, self.nursery)
         self.execs = Execs(self.exec_store, self.room, self.nursery)
+        self.execs.restore(self.database.intents(EXEC))
         self.system = self._system()
+
+    def _leftovers(self) -> HostLeftovers:
+        return HostLeftovers(
+            data_root=self.data.path,
+            exec_root=self.exec_root,
+            cgroup=own_cgroup(self.engine_id),
+            address=self.address,
+            namespace=self.choices.namespace,
+            embedded=not self.choices.containerd,
+        )
+
+    async def _tell_of(self, kind: str, action: str, attributes: dict[str, str]) -> None:
+        """An event of no object in particular."""
+        await self.journal.emit(kind, action, "", attributes)
 
     def _system(self) -> System:
         return System(
@@ -204,6 +229,7 @@ class Engine:
         return (
             ChildSpec(name="status", factory=self._status),
             ChildSpec(name="keeper", factory=lambda: KeeperService(self.keeper)),
+            ChildSpec(name="resolver", factory=lambda: ResolverService(self.resolver)),
             ChildSpec(name="pulse", factory=lambda: PulseService(self.pulse)),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
@@ -220,7 +246,7 @@ class Engine:
             ChildSpec(
                 name="network",
                 factory=self.networks.service,
-                depends_on=("store",),
+                depends_on=("store", "resolver"),
                 mailboxes=(self.networks.mailbox,),
             ),
             ChildSpec(

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv4Network, IPv6Network
 from pathlib import Path
 
 from config.schema import Settings
 from engine.adapters.host.facts import sys_info
 from engine.adapters.host.identity import Choices
 from engine.domain.containers.settings import RoomSettings
-from engine.domain.networks.facade import NetworkSettings
+from engine.domain.networks.facade import (
+    DEFAULT_POOLS,
+    NetworkSettings,
+    allocate,
+    local_pool,
+    parse_pool,
+)
 from engine.domain.system.facts import Facts
 from engine.models.containers import Ulimit
 
@@ -26,7 +32,23 @@ def network_settings(settings: Settings, engine_id: str) -> NetworkSettings:
         ip_masq=settings.masquerades,
         icc=settings.icc,
         default_ip=settings.ip,
+        publish_policy=settings.publish_policy,
+        userland_proxy=settings.userland_proxy,
+        fixed_cidr=IPv4Network(settings.fixed_cidr) if settings.fixed_cidr else None,
+        fixed_cidr_v6=_ipv6_subnet(settings, engine_id),
+        pools=[parse_pool(each.base, each.size) for each in settings.default_address_pools]
+        or DEFAULT_POOLS,
+        default_options=settings.default_network_opts,
     )
+
+
+def _ipv6_subnet(settings: Settings, engine_id: str) -> IPv6Network | None:
+    """Of the default bridge; one of the engine's own unless the configuration has one."""
+    if not settings.ipv6:
+        return None
+    if settings.fixed_cidr_v6:
+        return IPv6Network(settings.fixed_cidr_v6, strict=False)
+    return IPv6Network(str(allocate([local_pool(engine_id)], [], 6)))
 
 
 def runtimes(settings: Settings) -> dict[str, str]:

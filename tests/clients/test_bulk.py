@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.daemon import Daemon, mounts_below, processes_of
+from tests.harness.daemon import Daemon
+from tests.harness.traces import traces
 
 pytestmark = [pytest.mark.client, pytest.mark.integration]
 
@@ -86,38 +87,3 @@ def test_a_start_that_fails_leaves_nothing(daemon: Daemon, options: tuple[str, .
     done = daemon.docker("run", "--rm", *options, "busybox", "nosuchcommand", timeout=30)
     assert done.returncode in (125, 126, 127), done.stderr
     assert traces(daemon) == before
-
-
-def traces(daemon: Daemon) -> dict[str, object]:
-    """What containers leave on a host: snapshots, namespaces, cgroups, mounts, files, processes, links."""
-    data, scratch = daemon.root / "data", daemon.root / "exec"
-    return {
-        "snapshots": snapshots(daemon),
-        "namespaces": sorted(os.listdir(scratch / "netns")),
-        "files": sorted(os.listdir(data / "containers")) + sorted(os.listdir(scratch / "fifo")),
-        "volumes": sorted(os.listdir(data / "volumes")),
-        "mounts": [each for each in mounts_below(str(daemon.root)) if "/netns/" not in each],
-        "shims": len([pid for pid in processes_of(str(daemon.root)) if is_shim(pid)]),
-        "cgroups": cgroups(daemon),
-        "links": daemon.inside("ip", "-o", "link", capture_output=True).stdout.count("veth"),
-    }
-
-
-def is_shim(pid: int) -> bool:
-    try:
-        return b"containerd-shim" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def snapshots(daemon: Daemon) -> list[str]:
-    command = ["ctr", "-a", f"{daemon.root}/exec/containerd/containerd.sock", "-n", "trimaran"]
-    done = subprocess.run(
-        [*command, "snapshots", "ls"], capture_output=True, text=True, timeout=20, check=True
-    )
-    return sorted(line.split()[0] for line in done.stdout.splitlines()[1:])
-
-
-def cgroups(daemon: Daemon) -> list[str]:
-    engine = daemon.json("GET", "/info")["ID"]
-    return sorted(str(path) for path in Path("/sys/fs/cgroup").glob(f"*/trimaran-{engine}/*/"))

@@ -21,7 +21,8 @@ def test_mounts_are_those_below_deepest_first() -> None:
 
 
 def test_processes_are_those_that_name_a_path_below(tmp_path: Path) -> None:
-    with subprocess.Popen(["tail", "-f", "/dev/null", f"{tmp_path}/none"], stderr=-3) as child:
+    command = ["sh", "-c", "read line", f"{tmp_path}/none"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
         try:
             assert processes_of(tmp_path) == [child.pid]
             assert processes_of(Path(str(tmp_path)[:-1])) == []

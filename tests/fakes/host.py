@@ -192,3 +192,25 @@ class FakeFiles:
     @property
     def calls(self) -> list[str]:
         return [name for name, _ in self.roots]
+
+
+@dataclass
+class FakeLeftovers:
+    """`all` are the IDs of which there is something; `removed` and `forgotten` what was asked for."""
+
+    all: set[str] = field(default_factory=set)
+    removed: list[str] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+
+    async def find(self) -> frozenset[str]:
+        await trio.lowlevel.checkpoint()
+        return frozenset(self.all)
+
+    async def remove(self, container_id: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.removed.append(container_id)
+        self.all.discard(container_id)
+
+    async def forget(self, container_id: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.forgotten.append(container_id)

@@ -12,7 +12,7 @@ from engine.errors import Unavailable
 
 @dataclass
 class FakeJournal:
-    """`away` refuses every commit. Also what a room loads its records from at the next start."""
+    """`away` refuses every commit, `refused` those with an event of that action. Also what a room loads its records from at the next start."""
 
     documents: dict[tuple[str, str], Document] = field(default_factory=dict)
     open: dict[tuple[str, str], Intent] = field(default_factory=dict)
@@ -20,10 +20,11 @@ class FakeJournal:
     batches: list[Batch] = field(default_factory=list)
     quarantined: dict[tuple[str, str], str] = field(default_factory=dict)
     away: bool = False
+    refused: str = ""
 
     async def commit(self, batch: Batch) -> int:
         await trio.lowlevel.checkpoint()
-        if self.away:
+        if self.away or (self.refused and self.refused in [each.action for each in batch.events]):
             raise Unavailable("the state database does not answer")
         self.batches.append(batch)
         for document in batch.puts:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 
 import trio
 
 from engine.domain.networks.hostports import Hold
 from engine.domain.networks.ports import (
     BridgeSpec,
+    Change,
     Drift,
     FirewallPlan,
     HostView,
@@ -19,6 +20,7 @@ from engine.domain.networks.ports import (
     VethPlan,
 )
 from engine.domain.networks.records import NetworkRecord
+from engine.models.resolver import Scope
 
 
 @dataclass
@@ -30,6 +32,10 @@ class FakeLinks:
     closed: tuple[str, ...] = ("eth0",)
     bridges: list[BridgeSpec] = field(default_factory=list)
     spaces: dict[str, list[VethPlan]] = field(default_factory=dict)
+    parents: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    gateways: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    forwards6: bool = False
     forgotten: list[PortForward] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
     failure: Exception | None = None
@@ -48,8 +54,17 @@ class FakeLinks:
         await trio.lowlevel.checkpoint()
         self.bridges.append(spec)
 
-    async def remove_bridge(self, name: str, alias: str) -> None:
+    async def ensure_parent(self, name: str, alias: str) -> None:
         await trio.lowlevel.checkpoint()
+        self.parents.append(name)
+
+    async def remove_link(self, name: str, alias: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.removed.append(name)
+
+    async def enable_forwarding6(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.forwards6 = True
 
     async def enable_forwarding(self) -> tuple[str, ...]:
         await trio.lowlevel.checkpoint()
@@ -66,7 +81,19 @@ class FakeLinks:
 
     async def attach(self, path: str, veth: VethPlan) -> None:
         await trio.lowlevel.checkpoint()
+        if self.failure is not None:
+            raise self.failure
         self.spaces[path].append(veth)
+
+    async def detach(self, path: str, veth: VethPlan) -> None:
+        await trio.lowlevel.checkpoint()
+        self.spaces[path] = [each for each in self.spaces.get(path, []) if each.name != veth.name]
+
+    async def set_gateways(
+        self, path: str, interface: str, gateway: IPv4Address | None, gateway6: IPv6Address | None
+    ) -> None:
+        await trio.lowlevel.checkpoint()
+        self.gateways[path] = (interface, str(gateway or ""), str(gateway6 or ""))
 
     async def remove_namespace(self, path: str) -> None:
         await trio.lowlevel.checkpoint()
@@ -108,9 +135,7 @@ class FakeFirewall:
         self.loaded = plan
         return changed
 
-    async def change(
-        self, plan: FirewallPlan, *, add: Iterable[PortForward], remove: Iterable[PortForward]
-    ) -> None:
+    async def change(self, plan: FirewallPlan, change: Change) -> None:
         await trio.lowlevel.checkpoint()
         if self.failure is not None:
             raise self.failure
@@ -134,14 +159,46 @@ class FakeFirewall:
 @dataclass
 class FakeStore:
     records: dict[str, NetworkRecord] = field(default_factory=dict)
+    events: list[str] = field(default_factory=list)
+    failure: Exception | None = None
 
     async def load(self) -> list[NetworkRecord]:
         await trio.lowlevel.checkpoint()
         return list(self.records.values())
 
-    async def save(self, record: NetworkRecord) -> None:
+    async def save(self, record: NetworkRecord, action: str = "") -> None:
         await trio.lowlevel.checkpoint()
+        if self.failure is not None:
+            raise self.failure
         self.records[record.id] = record
+        if action:
+            self.events.append(f"{action} {record.name}")
+
+    async def delete(self, record: NetworkRecord) -> None:
+        await trio.lowlevel.checkpoint()
+        self.records.pop(record.id, None)
+        self.events.append(f"destroy {record.name}")
+
+    async def pruned(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.events.append("prune")
+
+
+@dataclass
+class FakeResolver:
+    scopes: dict[str, Scope] = field(default_factory=dict)
+
+    async def put(self, scope: Scope) -> None:
+        await trio.lowlevel.checkpoint()
+        self.scopes[scope.id] = scope
+
+    async def drop(self, scope_id: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.scopes.pop(scope_id, None)
+
+    async def retain(self, scopes: Sequence[Scope]) -> None:
+        await trio.lowlevel.checkpoint()
+        self.scopes = {scope.id: scope for scope in scopes}
 
 
 class FakeHold:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -51,14 +52,17 @@ class Daemon:
         self.log = self.root / "daemon.log"
 
     def __enter__(self) -> Self:
-        subprocess.run(["ip", "netns", "add", self.name], check=True)
-        self.inside("ip", "link", "set", "lo", "up")
+        self.make_namespace()
         try:
             self.start()
         except BaseException:
             self.close()
             raise
         return self
+
+    def make_namespace(self) -> None:
+        subprocess.run(["ip", "netns", "add", self.name], check=True)
+        self.inside("ip", "link", "set", "lo", "up")
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -72,6 +76,10 @@ class Daemon:
 
     def start(self, *extra: str, environment: dict[str, str] | None = None) -> None:
         """Start (again) and wait until it answers."""
+        self.launch(*extra, environment=environment)
+        self.wait_ready()
+
+    def launch(self, *extra: str, environment: dict[str, str] | None = None) -> None:
         command = [
             "nsenter",
             f"--net=/run/netns/{self.name}",
@@ -99,7 +107,6 @@ class Daemon:
                 env={**os.environ, **(environment or {})},
                 start_new_session=True,
             )
-        self.wait_ready()
 
     def wait_ready(self) -> None:
         assert self.process is not None
@@ -195,7 +202,8 @@ class Daemon:
                 self.stop()
             except subprocess.TimeoutExpired:
                 self.kill()
-        for pid in processes_of(str(self.root)):
+        groups = self._cgroups()
+        for pid in [*processes_of(str(self.root)), *members_of(groups)]:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -203,10 +211,30 @@ class Daemon:
         deadline = time.monotonic() + 5
         while processes_of(str(self.root)) and time.monotonic() < deadline:
             time.sleep(0.05)
+        for group in reversed(groups):
+            with contextlib.suppress(OSError):
+                os.rmdir(group)
         for point in mounts_below(str(self.root)):
             subprocess.run(["umount", "-l", point], check=False, capture_output=True)
         subprocess.run(["ip", "netns", "del", self.name], check=False, capture_output=True)
         shutil.rmtree(self.root, ignore_errors=True)
+
+    def _cgroups(self) -> list[str]:
+        """All of this engine's, parents before their children."""
+        try:
+            engine = json.loads((self.root / "data" / "engine.json").read_text())["engine_id"]
+        except (FileNotFoundError, ValueError):
+            return []
+        tops = Path("/sys/fs/cgroup").glob(f"*/trimaran-{engine}")
+        return [path for top in tops for path, _, _ in os.walk(top)]
+
+
+def members_of(groups: list[str]) -> set[int]:
+    found: set[int] = set()
+    for group in groups:
+        with contextlib.suppress(OSError):
+            found |= {int(pid) for pid in (Path(group) / "cgroup.procs").read_text().split()}
+    return found
 
 
 def processes_of(path: str) -> list[int]:

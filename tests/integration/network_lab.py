@@ -24,6 +24,7 @@ from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
 from engine.domain.networks.facade import NetworkRecord, Networks, NetworkSettings
 from engine.domain.networks.service import NetworksService
+from tests.fakes.networks import FakeResolver
 
 PEER = str(Path(__file__).with_name("network_peer.py"))
 ROOT = Path(__file__).parents[2]
@@ -73,8 +74,14 @@ class MemoryStore:
     async def load(self) -> list[NetworkRecord]:
         return list(self.records.values())
 
-    async def save(self, record: NetworkRecord) -> None:
+    async def save(self, record: NetworkRecord, action: str = "") -> None:
         self.records[record.id] = record
+
+    async def delete(self, record: NetworkRecord) -> None:
+        del self.records[record.id]
+
+    async def pruned(self) -> None:
+        return
 
 
 class Lab:
@@ -83,6 +90,7 @@ class Lab:
     def __init__(self, directory: Path) -> None:
         self.exec_root = directory
         self.store = MemoryStore()
+        self.resolver = FakeResolver()
         self.events: list[str] = []
         self._children: list[subprocess.Popen[str]] = []
         run("ip", "link", "set", "lo", "up")
@@ -125,8 +133,12 @@ class Lab:
             links=Netlink(self.exec_root),
             firewall=NftFirewall("lab1"),
             store=self.store,
-            announce=lambda name, _: self.events.append(name),
+            resolver=self.resolver,
+            announce=self.announced,
         )
+
+    async def announced(self, name: str, attributes: dict[str, str]) -> None:
+        self.events.append(name)
 
     def serve(self, namespace: str | None, proto: str, port: int) -> None:
         command = [*_inside(namespace), sys.executable, "-SE", PEER, "serve", proto, str(port)]

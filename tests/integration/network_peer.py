@@ -14,9 +14,10 @@ KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
 
 def serve(proto: str, port: str) -> None:
-    server = socket.socket(socket.AF_INET, KINDS[proto])
+    server = socket.socket(socket.AF_INET6, KINDS[proto])
+    server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    server.bind(("0.0.0.0", int(port)))
+    server.bind(("::", int(port)))
     if proto == "tcp":
         server.listen(64)
     print("ready", flush=True)
@@ -24,17 +25,22 @@ def serve(proto: str, port: str) -> None:
         if proto == "tcp":
             connection, address = server.accept()
             with connection:
-                connection.sendall(f"seen {address[0]}".encode())
+                connection.sendall(seen(address[0]))
         else:
             _, address = server.recvfrom(1024)
-            server.sendto(f"seen {address[0]}".encode(), address)
+            server.sendto(seen(address[0]), address)
+
+
+def seen(address: str) -> bytes:
+    return f"seen {address.removeprefix('::ffff:')}".encode()
 
 
 def ask(proto: str, host: str, port: str, source_port: str = "0") -> None:
-    with socket.socket(socket.AF_INET, KINDS[proto]) as client:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, KINDS[proto]) as client:
         client.settimeout(0.7)
         if source_port != "0":
-            client.bind(("0.0.0.0", int(source_port)))
+            client.bind(("::" if ":" in host else "0.0.0.0", int(source_port)))
         try:
             client.connect((host, int(port)))
             if proto == "udp":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from engine.adapters.netlink import conntrack, endpoint, forwarding, links, namespace
@@ -24,12 +25,18 @@ class Netlink:
     async def ensure_bridge(self, spec: BridgeSpec) -> None:
         await in_worker(f"set up bridge {spec.name}", partial(links.ensure_bridge, spec))
 
-    async def remove_bridge(self, name: str, alias: str) -> None:
-        await in_worker(f"remove bridge {name}", partial(links.remove_bridge, name, alias))
+    async def ensure_parent(self, name: str, alias: str) -> None:
+        await in_worker(f"set up interface {name}", partial(links.ensure_parent, name, alias))
+
+    async def remove_link(self, name: str, alias: str) -> None:
+        await in_worker(f"remove link {name}", partial(links.remove_link, name, alias))
 
     async def enable_forwarding(self) -> tuple[str, ...]:
         work = partial(forwarding.enable, self._memory)
         return await in_worker("switch IPv4 forwarding on", work)
+
+    async def enable_forwarding6(self) -> None:
+        await in_worker("switch IPv6 forwarding on", forwarding.enable6)
 
     def namespace_path(self, sandbox_id: str) -> str:
         return str(self._namespaces / sandbox_id[:12])
@@ -39,6 +46,15 @@ class Netlink:
 
     async def attach(self, path: str, veth: VethPlan) -> None:
         await in_own_thread("attach an endpoint", partial(endpoint.attach, path, veth))
+
+    async def detach(self, path: str, veth: VethPlan) -> None:
+        await in_own_thread("detach an endpoint", partial(endpoint.detach, path, veth))
+
+    async def set_gateways(
+        self, path: str, interface: str, gateway: IPv4Address | None, gateway6: IPv6Address | None
+    ) -> None:
+        work = partial(endpoint.set_gateways, path, interface, gateway, gateway6)
+        await in_own_thread("set default routes", work)
 
     async def remove_namespace(self, path: str) -> None:
         # The veth goes with the namespace: deleting it by hand takes 29 ms.

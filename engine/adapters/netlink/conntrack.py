@@ -15,6 +15,7 @@ from engine.domain.networks.ports import PortForward
 _NETFILTER = 12  # the netlink family
 _SUBSYSTEM = 1 << 8  # NFNL_SUBSYS_CTNETLINK
 _GET, _DELETE = 1, 2
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 def forget(forwards: Iterable[PortForward]) -> int:
@@ -34,26 +35,28 @@ def forget(forwards: Iterable[PortForward]) -> int:
 
 def _forget(netfilter: RouteSocket, forward: PortForward, local: set[str]) -> int:
     count = 0
-    for entry in wire.decoded(nfct_msg, netfilter.dump(_flows_to(forward.host_port))):
+    version = forward.container_ip.version
+    for entry in wire.decoded(nfct_msg, netfilter.dump(_flows_to(forward.host_port, version))):
         origin = entry.get_attr("CTA_TUPLE_ORIG")
-        asked = origin.get_attr("CTA_TUPLE_IP").get_attr("CTA_IP_V4_DST")
+        asked = origin.get_attr("CTA_TUPLE_IP").get_attr(f"CTA_IP_V{version}_DST")
         answering = entry.get_attr("CTA_TUPLE_REPLY").get_attr("CTA_TUPLE_IP")
-        behind = answering.get_attr("CTA_IP_V4_SRC")
+        behind = answering.get_attr(f"CTA_IP_V{version}_SRC")
         wanted = forward.host_ip is None or asked == str(forward.host_ip)
         if behind == str(forward.container_ip) or (wanted and asked in local):
-            count += _delete(netfilter, origin)
+            count += _delete(netfilter, origin, version)
     return count
 
 
-def _flows_to(port: int) -> Message:
+def _flows_to(port: int, version: int) -> Message:
     """A dump that the kernel filters (since 5.8); an older one would send everything."""
-    wanted = NFCTAttrTuple(family=socket.AF_INET, proto=socket.IPPROTO_UDP, dport=port)
+    family = _FAMILIES[version]
+    wanted = NFCTAttrTuple(family=family, proto=socket.IPPROTO_UDP, dport=port)
     attrs = wanted.attrs()
     return Message(
         "list conntrack entries",
         nfct_msg(),
         _SUBSYSTEM | _GET,
-        fields={"nfgen_family": socket.AF_INET},
+        fields={"nfgen_family": family},
         attrs=[
             ("CTA_TUPLE_ORIG", {"attrs": attrs}),
             ("CTA_FILTER", {"attrs": [("CTA_FILTER_ORIG_FLAGS", wanted.flags)]}),
@@ -61,13 +64,14 @@ def _flows_to(port: int) -> Message:
     )
 
 
-def _delete(netfilter: RouteSocket, origin: Any) -> int:
+def _delete(netfilter: RouteSocket, origin: Any, version: int) -> int:
+    family = _FAMILIES[version]
     address = origin.get_attr("CTA_TUPLE_IP")
     proto = origin.get_attr("CTA_TUPLE_PROTO")
     flow = NFCTAttrTuple(
-        family=socket.AF_INET,
-        saddr=address.get_attr("CTA_IP_V4_SRC"),
-        daddr=address.get_attr("CTA_IP_V4_DST"),
+        family=family,
+        saddr=address.get_attr(f"CTA_IP_V{version}_SRC"),
+        daddr=address.get_attr(f"CTA_IP_V{version}_DST"),
         proto=socket.IPPROTO_UDP,
         sport=proto.get_attr("CTA_PROTO_SRC_PORT"),
         dport=proto.get_attr("CTA_PROTO_DST_PORT"),
@@ -76,7 +80,7 @@ def _delete(netfilter: RouteSocket, origin: Any) -> int:
         "delete a conntrack entry",
         nfct_msg(),
         _SUBSYSTEM | _DELETE,
-        fields={"nfgen_family": socket.AF_INET},
+        fields={"nfgen_family": family},
         attrs=[("CTA_TUPLE_ORIG", {"attrs": flow.attrs()})],
     )
     try:

@@ -7,17 +7,20 @@ thread that ends with it, never in one of trio's workers, which are reused.
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from engine.adapters.netlink import namespace, wire
-from engine.adapters.netlink.wire import Message, RouteSocket
+from engine.adapters.netlink import links, namespace, wire
+from engine.adapters.netlink.wire import Message, NetlinkError, RouteSocket
 from engine.domain.networks.ports import VethPlan
 from engine.errors import SystemFailure
 
 _LOOPBACK_INDEX = 1
 _BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+_IPVLAN_MODES = {"l2": 0, "l3": 1, "l3s": 2}
 _TABLE_MAIN, _PROTOCOL_BOOT, _SCOPE_UNIVERSE, _UNICAST = 254, 3, 0, 1
 
 
@@ -30,11 +33,14 @@ def create(path: str, veths: Sequence[VethPlan]) -> None:
             namespace.leave_for_new()
             namespace.bind(path)
             undo.callback(namespace.unbind, path)
-            _quieten_ipv6()
+            quiet = not any(veth.address6 for veth in veths)
+            if quiet:
+                _quieten_ipv6()
             with RouteSocket() as inside:
                 inside.transact(_up("lo", _LOOPBACK_INDEX))
                 for veth in veths:
-                    _plug(outside, inside, veth, masters[veth.bridge], filtered=filtered)
+                    master = masters[veth.bridge]
+                    _plug(outside, inside, veth, master, filtered=filtered, quiet=quiet)
         undo.pop_all()
 
 
@@ -44,15 +50,62 @@ def attach(path: str, veth: VethPlan) -> None:
         master = _index(veth.bridge)
         filtered = _bridge_asks_iptables()
         namespace.leave_for(path)
+        if veth.address6 is not None:
+            _ipv6("lo", on=True)
         with RouteSocket() as inside:
-            _plug(outside, inside, veth, master, filtered=filtered)
+            _plug(outside, inside, veth, master, filtered=filtered, quiet=False)
+
+
+def detach(path: str, veth: VethPlan) -> None:
+    """The veth goes by its outer end, what has none by its inner one."""
+    if veth.kind == "veth":
+        with RouteSocket() as outside:
+            _delete(outside, veth.host_name)
+        return
+    namespace.leave_for(path)
+    with RouteSocket() as inside:
+        _delete(inside, veth.name)
+
+
+def _delete(netlink: RouteSocket, name: str) -> None:
+    try:
+        index = socket.if_nametoindex(name)
+        netlink.transact(wire.link(f"delete {name}", wire.DELLINK, index=index))
+    except NetlinkError as error:
+        if error.code != errno.ENODEV:
+            raise
+    except OSError:
+        return  # it is gone
+
+
+def set_gateways(
+    path: str, interface: str, gateway: IPv4Address | None, gateway6: IPv6Address | None
+) -> None:
+    """Replace the default routes; without a gateway of a family it has none."""
+    namespace.leave_for(path)
+    with RouteSocket() as inside:
+        for found in links.routes(inside):
+            if found.destination.prefixlen == 0 and found.table == _TABLE_MAIN:
+                inside.transact(_no_default(found))
+        index = _index(interface) if interface else 0
+        wanted = [_default_route(each, index) for each in (gateway, gateway6) if each is not None]
+        if wanted:
+            inside.transact(*wanted)
 
 
 def _quieten_ipv6() -> None:
     """No IPv6 on a container whose networks have none, as dockerd does."""
     for name in ("all", "default"):
-        with contextlib.suppress(OSError):  # a kernel without IPv6
-            Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
+        _ipv6(name, on=False)
+
+
+def _ipv6(interface: str, *, on: bool) -> None:
+    """Nobody else has our addresses, so nobody is asked for them."""
+    with contextlib.suppress(OSError):  # a kernel without IPv6
+        settings = Path("/proc/sys/net/ipv6/conf", interface)
+        if on:
+            (settings / "accept_dad").write_text("0")
+        (settings / "disable_ipv6").write_text("0" if on else "1")
 
 
 def _bridge_asks_iptables() -> bool:
@@ -70,18 +123,67 @@ def _index(name: str) -> int:
 
 
 def _plug(
-    outside: RouteSocket, inside: RouteSocket, veth: VethPlan, master: int, *, filtered: bool
+    outside: RouteSocket,
+    inside: RouteSocket,
+    veth: VethPlan,
+    master: int,
+    *,
+    filtered: bool,
+    quiet: bool,
 ) -> None:
+    """`quiet`: the namespace has no IPv6 anyway."""
     # A bridge that asks iptables diverts a published port's frames itself, from port to port:
     # isolation would part those too, and the firewall sees neighbours' frames anyway.
     isolated = veth.isolated and not filtered
     with namespace.current() as here:
-        outside.transact(_pair(veth, master, here.number), _port(veth, isolated=isolated))
+        if veth.kind == "veth":
+            outside.transact(_pair(veth, master, here.number), _port(veth, isolated=isolated))
+        else:
+            outside.transact(_child(veth, master, here.number))
     index = _index(veth.name)
-    requests = [_address(veth, index), _up(veth.name, index)]
-    if veth.gateway is not None:
-        requests.append(_default_route(veth, index))
+    if not quiet:
+        _ipv6(veth.name, on=veth.address6 is not None)
+    addresses = [each for each in (veth.address, veth.address6) if each is not None]
+    requests = [
+        wire.give_address(
+            f"give {veth.name} the address {each}",
+            wire.NEWADDR,
+            each,
+            index,
+            flags=wire.CREATE | wire.EXCL,
+        )
+        for each in addresses
+    ]
+    requests.append(_up(veth.name, index))
+    gateways = (veth.gateway, veth.gateway6)
+    requests += [_default_route(each, index) for each in gateways if each is not None]
     inside.transact(*requests)
+
+
+def _child(veth: VethPlan, parent: int, target: int) -> Message:
+    """A macvlan or ipvlan interface, born inside the namespace."""
+    mode = {"macvlan": "IFLA_MACVLAN_MODE", "ipvlan": "IFLA_IPVLAN_MODE"}[veth.kind]
+    data = [(mode, veth.mode if veth.kind == "macvlan" else _IPVLAN_MODES[veth.mode])]
+    info = {
+        "attrs": [
+            ("IFLA_INFO_KIND", veth.kind),
+            ("IFLA_INFO_DATA", {"attrs": data}),
+        ]
+    }
+    attrs: list[tuple[str, object]] = [
+        ("IFLA_IFNAME", veth.name),
+        ("IFLA_LINK", parent),
+        ("IFLA_NET_NS_FD", target),
+        ("IFLA_LINKINFO", info),
+    ]
+    if veth.kind == "macvlan":  # an ipvlan has its parent's
+        attrs.append(("IFLA_ADDRESS", veth.mac))
+    return wire.link(
+        f"create {veth.kind} {veth.name}",
+        wire.NEWLINK,
+        flags=wire.CREATE | wire.EXCL,
+        attrs=attrs,
+    )
 
 
 def _pair(veth: VethPlan, master: int, target: int) -> Message:
@@ -130,36 +232,32 @@ def _port(veth: VethPlan, *, isolated: bool) -> Message:
     )
 
 
-def _address(veth: VethPlan, index: int) -> Message:
-    return wire.address(
-        f"give {veth.name} the address {veth.address}",
-        wire.NEWADDR,
-        flags=wire.CREATE | wire.EXCL,
-        attrs=[
-            ("IFA_LOCAL", str(veth.address.ip)),
-            ("IFA_ADDRESS", str(veth.address.ip)),
-            ("IFA_BROADCAST", str(veth.address.network.broadcast_address)),
-        ],
-        family=socket.AF_INET,
-        prefixlen=veth.address.network.prefixlen,
-        index=index,
-    )
-
-
 def _up(name: str, index: int) -> Message:
     return wire.link(f"bring {name} up", wire.NEWLINK, index=index, up=True)
 
 
-def _default_route(veth: VethPlan, index: int) -> Message:
+def _default_route(gateway: IPv4Address | IPv6Address, index: int) -> Message:
     return wire.route(
-        f"route over {veth.gateway}",
+        f"route over {gateway}",
         wire.NEWROUTE,
         flags=wire.CREATE | wire.EXCL,
-        attrs=[("RTA_GATEWAY", str(veth.gateway)), ("RTA_OIF", index)],
-        family=socket.AF_INET,
+        attrs=[("RTA_GATEWAY", str(gateway)), ("RTA_OIF", index)],
+        family=socket.AF_INET6 if gateway.version == 6 else socket.AF_INET,
         dst_len=0,
         table=_TABLE_MAIN,
         proto=_PROTOCOL_BOOT,
         scope=_SCOPE_UNIVERSE,
         type=_UNICAST,
+    )
+
+
+def _no_default(found: links.Route) -> Message:
+    return wire.route(
+        "remove a default route",
+        wire.DELROUTE,
+        attrs=[("RTA_OIF", found.index)],
+        family=socket.AF_INET6 if found.destination.version == 6 else socket.AF_INET,
+        dst_len=0,
+        table=_TABLE_MAIN,
+        scope=_SCOPE_UNIVERSE,
     )

@@ -1,4 +1,4 @@
-"""IPv4 forwarding: switched on when it is off, and the memory that it was we who did it."""
+"""Forwarding: switched on when it is off, and the memory that it was we who did it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 from engine.adapters.netlink.links import Link, all_links, sysctl
 from engine.adapters.netlink.wire import RouteSocket
 
+_FORWARDING6 = Path("/proc/sys/net/ipv6/conf/all/forwarding")
 _UNCLOSED = ("bridge",)
 
 
@@ -30,6 +31,25 @@ def enable(memory: Path) -> tuple[str, ...]:
         return tuple(msgspec.json.decode(memory.read_bytes(), type=list[str]))
     except (FileNotFoundError, msgspec.DecodeError):
         return ()
+
+
+def enable6() -> None:
+    """IPv6 forwarding. A router ignores advertisements: who has its default route from one must
+    be told to go on listening (accept_ra 2), before the switch."""
+    if _read(_FORWARDING6) in ("1", ""):
+        return
+    for path in sorted(_FORWARDING6.parents[1].glob("*/accept_ra")):
+        if _read(path) == "1":
+            sysctl(f"ipv6/conf/{path.parent.name}/accept_ra", "2")
+    sysctl("ipv6/conf/all/forwarding", "1")
+
+
+def _read(path: Path) -> str:
+    """ "" on a kernel without IPv6."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
 
 
 def _is_on() -> bool:

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import errno
 import socket
+import struct
 from collections.abc import Collection
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import (
+    IPv4Interface,
+    IPv4Network,
+    IPv6Interface,
+    IPv6Network,
+    ip_interface,
+    ip_network,
+)
 from pathlib import Path
 
 from engine.adapters.netlink import wire
-from engine.adapters.netlink.messages import ifaddrmsg, ifinfmsg, rtmsg
-from engine.adapters.netlink.wire import RouteSocket
+from engine.adapters.netlink.messages import ifaddrmsg, ifinfmsg
+from engine.adapters.netlink.wire import NetlinkError, RouteSocket
 from engine.domain.networks.ports import BridgeSpec, HostView
 from engine.errors import Conflict, SystemFailure
 
 _MAIN_TABLE = 254
 _UNICAST = 1
+_INDEX = struct.Struct("=I")
+_NOWHERE = {socket.AF_INET: bytes(4), socket.AF_INET6: bytes(16)}
+_RTMSG = struct.Struct("=BBBBBBBB")
+_ATTRIBUTE = struct.Struct("=HH")
+_DST, _OIF, _TABLE = 1, 4, 15
+_USUAL_MTU = 1500
+# Shorter routes are ways out (a VPN's 0.0.0.0/1), not somebody's subnet.
+_SHORTEST = 8
 # Relative to the thread's own network namespace, unlike /proc/net.
 _SYSCTL = Path("/proc/sys/net")
 
@@ -66,58 +82,88 @@ def _link(message: ifinfmsg) -> Link:
     )
 
 
-def addresses(netlink: RouteSocket, index: int | None = None) -> list[IPv4Interface]:
-    """IPv4 addresses of one link, or of all."""
-    raw = netlink.dump(wire.address("list addresses", wire.GETADDR, family=socket.AF_INET))
+def addresses(
+    netlink: RouteSocket, index: int | None = None
+) -> list[IPv4Interface | IPv6Interface]:
+    """The addresses of one link, or of all; not what IPv6 gives itself."""
+    raw = netlink.dump(wire.address("list addresses", wire.GETADDR, family=socket.AF_UNSPEC))
+    # The index lies behind the netlink header and four bytes; decoding is what costs.
+    chosen = [each for each in raw if index is None or index == _INDEX.unpack_from(each, 20)[0]]
     found = []
-    for message in wire.decoded(ifaddrmsg, raw):
-        if message["family"] == socket.AF_INET and index in (None, message["index"]):
-            local = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
-            found.append(IPv4Interface(f"{local}/{message['prefixlen']}"))
+    for message in wire.decoded(ifaddrmsg, chosen):
+        local = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
+        address = ip_interface(f"{local}/{message['prefixlen']}")
+        if not (address.version == 6 and address.ip.is_link_local):
+            found.append(address)
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    destination: IPv4Network
+    destination: IPv4Network | IPv6Network
     index: int
+    table: int
 
 
 def routes(netlink: RouteSocket) -> list[Route]:
-    """Unicast IPv4 routes of the main table; the default route is 0.0.0.0/0."""
-    raw = netlink.dump(wire.route("list routes", wire.GETROUTE, family=socket.AF_INET))
-    found = []
-    for message in wire.decoded(rtmsg, raw):
-        if message["family"] != socket.AF_INET or message["type"] != _UNICAST:
-            continue
-        if (message.get_attr("RTA_TABLE") or message["table"]) != _MAIN_TABLE:
-            continue
-        destination = message.get_attr("RTA_DST") or "0.0.0.0"
-        network = IPv4Network(f"{destination}/{message['dst_len']}", strict=False)
-        found.append(Route(network, message.get_attr("RTA_OIF") or 0))
-    return found
+    """Unicast routes of both families in all tables but `local`; a default route has length 0."""
+    raw = netlink.dump(wire.route("list routes", wire.GETROUTE, family=socket.AF_UNSPEC))
+    found = [_route(each) for each in raw]
+    return [route for route in found if route is not None]
+
+
+def _route(raw: bytes) -> Route | None:
+    """By hand: every new network looks at them all, and pyroute2 takes 0.2 ms for each."""
+    family, length, _, _, table, _, _, kind = _RTMSG.unpack_from(raw, 16)
+    if family not in _NOWHERE or kind != _UNICAST:
+        return None
+    destination, index, at = _NOWHERE[family], 0, 28
+    while at + 4 <= len(raw):
+        size, name = _ATTRIBUTE.unpack_from(raw, at)
+        value = raw[at + 4 : at + size]
+        if name == _DST:
+            destination = value
+        elif name == _OIF:
+            index = _INDEX.unpack(value)[0]
+        elif name == _TABLE:
+            table = _INDEX.unpack(value)[0]
+        at += max(4, (size + 3) & ~3)
+    network = ip_network((destination, length), strict=False)
+    if network.version == 6 and network.is_link_local:
+        return None
+    return Route(network, index, table)
 
 
 def survey(bridge: str) -> HostView:
     """What the room must know before it chooses a subnet. Routes over `bridge` don't count."""
     with RouteSocket() as netlink:
-        links = all_links(netlink)
-        ours = next((link for link in links if link.name == bridge), None)
+        ours = _find(netlink, bridge)
         table = routes(netlink)
         carried = addresses(netlink, ours.index) if ours else []
+        # Only a bridge that is there can have ports; all links are looked at for them.
+        ports = [link for link in all_links(netlink) if link.master == ours.index] if ours else []
+        mtu = _uplink_mtu(netlink, table)
     index = ours.index if ours else -1
+    carried4 = [address for address in carried if isinstance(address, IPv4Interface)]
     return HostView(
-        routes=tuple(r.destination for r in table if r.destination.prefixlen and r.index != index),
-        bridge_address=carried[0] if carried else None,
+        routes=tuple(
+            route.destination
+            for route in table
+            if route.destination.prefixlen >= _SHORTEST and route.index != index
+        ),
+        bridge_address=carried4[0] if carried4 else None,
         bridge_alias=ours.alias if ours else None,
-        bridge_ports=sum(link.master == index for link in links),
-        uplink_mtu=_uplink_mtu(links, table),
+        bridge_ports=len(ports),
+        uplink_mtu=mtu,
     )
 
 
-def _uplink_mtu(links: list[Link], table: list[Route]) -> int:
-    uplink = next((route.index for route in table if route.destination.prefixlen == 0), 0)
-    return next((link.mtu for link in links if link.index == uplink), 1500)
+def _uplink_mtu(netlink: RouteSocket, table: list[Route]) -> int:
+    uplink = next(
+        (r.index for r in table if r.destination.prefixlen == 0 and r.table == _MAIN_TABLE), 0
+    )
+    found = _at(netlink, uplink) if uplink else None
+    return found.mtu if found else _USUAL_MTU
 
 
 def ensure_bridge(spec: BridgeSpec) -> None:
@@ -129,7 +175,12 @@ def ensure_bridge(spec: BridgeSpec) -> None:
     with RouteSocket() as netlink:
         found = _find(netlink, spec.name)
         if found is None:
-            netlink.transact(_new_bridge(spec), _dress(spec))
+            netlink.transact(_new_bridge(spec))
+            if spec.address6 is not None:
+                # Nobody is asked whether the bridge's own addresses are free: until they were,
+                # for two seconds, nothing could be forwarded to a container.
+                sysctl(f"ipv6/conf/{spec.name}/accept_dad", "0")
+            netlink.transact(_dress(spec))
             found = _find(netlink, spec.name)
         if found is None:
             raise SystemFailure(f"bridge {spec.name} vanished while it was set up")
@@ -137,14 +188,28 @@ def ensure_bridge(spec: BridgeSpec) -> None:
             raise Conflict(f"{spec.name} exists and is not a bridge")
         if found.alias == spec.alias:
             _correct(netlink, spec, found)
-        elif spec.address not in addresses(netlink, found.index):
+        elif spec.address is not None and spec.address not in addresses(netlink, found.index):
             raise Conflict(f"bridge {spec.name} is not ours and does not carry {spec.address}")
     if spec.local_route:
         sysctl(f"ipv4/conf/{spec.name}/route_localnet", "1")
 
 
 def _find(netlink: RouteSocket, name: str) -> Link | None:
-    return next((link for link in all_links(netlink) if link.name == name), None)
+    """Asks for one, not for all: a host may have a thousand."""
+    try:
+        return _at(netlink, socket.if_nametoindex(name))
+    except OSError:
+        return None
+
+
+def _at(netlink: RouteSocket, index: int) -> Link | None:
+    try:
+        raw = netlink.get(wire.link("find a link", wire.GETLINK, index=index))
+    except NetlinkError as error:
+        if error.code == errno.ENODEV:
+            return None
+        raise
+    return next(_link(message) for message in wire.decoded(ifinfmsg, [raw]))
 
 
 def _new_bridge(spec: BridgeSpec) -> wire.Message:
@@ -178,47 +243,81 @@ def _dress(spec: BridgeSpec) -> wire.Message:
 def _correct(netlink: RouteSocket, spec: BridgeSpec, found: Link) -> None:
     if found.mtu != spec.mtu or not found.up:
         netlink.transact(_dress(spec))
+    if spec.address6 is not None:
+        sysctl(f"ipv6/conf/{spec.name}/disable_ipv6", "0")
+    wanted = [address for address in (spec.address, spec.address6) if address is not None]
     carried = addresses(netlink, found.index)
-    stale = [a for a in carried if a != spec.address]
-    changes = [_address(wire.DELADDR, found.index, a) for a in stale]
-    if spec.address not in carried:
-        changes.append(_address(wire.NEWADDR, found.index, spec.address))
+    changes = [_address(wire.DELADDR, found.index, a) for a in carried if a not in wanted]
+    changes += [_address(wire.NEWADDR, found.index, a) for a in wanted if a not in carried]
     if changes:
         netlink.transact(*changes)
 
 
-def _address(kind: int, index: int, address: IPv4Interface) -> wire.Message:
+def _address(kind: int, index: int, address: IPv4Interface | IPv6Interface) -> wire.Message:
     verb = "add" if kind == wire.NEWADDR else "remove"
-    return wire.address(
+    return wire.give_address(
         f"{verb} address {address}",
         kind,
+        address,
+        index,
         flags=wire.CREATE if kind == wire.NEWADDR else 0,
-        attrs=[
-            ("IFA_LOCAL", str(address.ip)),
-            ("IFA_ADDRESS", str(address.ip)),
-            ("IFA_BROADCAST", str(address.network.broadcast_address)),
-        ],
-        family=socket.AF_INET,
-        prefixlen=address.network.prefixlen,
-        index=index,
     )
 
 
-def remove_bridge(name: str, alias: str) -> None:
-    """Remove the bridge if it is ours."""
+def ensure_parent(name: str, alias: str) -> None:
+    """`eth0` must be there; `eth0.10` is made as a VLAN of it, `dm-...` as a dummy of ours."""
+    with RouteSocket() as netlink:
+        if _find(netlink, name) is not None:
+            return
+        base, dot, vlan = name.rpartition(".")
+        if name.startswith("dm-"):
+            netlink.transact(_new_link(name, "dummy", []), _adopt(name, alias))
+        elif dot and vlan.isdecimal():
+            parent = _find(netlink, base)
+            if parent is None:
+                raise SystemFailure(f"-o parent interface was not found on the host: {base}")
+            info = [("VLAN_ID", int(vlan))]
+            netlink.transact(_new_link(name, "vlan", info, parent.index), _adopt(name, alias))
+        else:
+            raise SystemFailure(
+                f"invalid subinterface vlan name {name}, example formatting is eth0.10"
+            )
+
+
+def _new_link(
+    name: str, kind: str, data: list[tuple[str, int]], parent: int | None = None
+) -> wire.Message:
+    info: list[tuple[str, object]] = [("IFLA_INFO_KIND", kind)]
+    if data:
+        info.append(("IFLA_INFO_DATA", {"attrs": data}))
+    attrs: list[tuple[str, object]] = [("IFLA_IFNAME", name), ("IFLA_LINKINFO", {"attrs": info})]
+    if parent is not None:
+        attrs.append(("IFLA_LINK", parent))
+    return wire.link(
+        f"create {kind} {name}", wire.NEWLINK, flags=wire.CREATE | wire.EXCL, attrs=attrs
+    )
+
+
+def _adopt(name: str, alias: str) -> wire.Message:
+    attrs = [("IFLA_IFNAME", name), ("IFLA_IFALIAS", alias)]
+    return wire.link(f"set up {name}", wire.NEWLINK, attrs=attrs, up=True)
+
+
+def remove_link(name: str, alias: str) -> None:
+    """Remove a bridge or parent if it is ours."""
     with RouteSocket() as netlink:
         found = _find(netlink, name)
         if found is not None and found.alias == alias:
             netlink.transact(wire.link(f"delete {name}", wire.DELLINK, index=found.index))
 
 
-def sweep(alias_prefix: str, keep: Collection[str]) -> tuple[str, ...]:
-    """Delete veths of ours that nobody owns; a namespace's end may have been quicker."""
+def sweep(alias: str, keep: Collection[str]) -> tuple[str, ...]:
+    """Delete links of ours that nobody owns; a namespace's end may have been quicker."""
     with RouteSocket() as netlink:
         stale = [
             link
             for link in all_links(netlink)
-            if link.kind == "veth" and link.alias.startswith(alias_prefix) and link.name not in keep
+            if link.alias.split(":")[:2] == alias.split(":")[:2] and link.name not in keep
         ]
         for link in stale:
             try:

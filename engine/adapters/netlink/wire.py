@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Interface, IPv6Interface
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,8 +16,9 @@ from engine.errors import SystemFailure
 
 REQUEST, ACK, EXCL, CREATE, DUMP = 0x1, 0x4, 0x200, 0x400, 0x300
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
-NEWADDR, DELADDR, GETADDR, NEWROUTE, GETROUTE = 20, 21, 22, 24, 26
+NEWADDR, DELADDR, GETADDR, NEWROUTE, DELROUTE, GETROUTE = 20, 21, 22, 24, 25, 26
 UP = 1
+_NO_DAD = 2
 _ERROR, _DONE = 2, 3
 _SOL_NETLINK, _CAP_ACK, _EXT_ACK, _STRICT = 270, 10, 11, 12
 _HEADER = struct.Struct("=IHHII")
@@ -107,6 +109,19 @@ class RouteSocket:
         if refused is not None:
             raise refused
 
+    def get(self, message: Message) -> bytes:
+        """The one raw message that answers a request for one object."""
+        message.body["header"]["flags"] = REQUEST
+        self._sequence += 1
+        self._socket.send(message.encode(self._sequence))
+        while True:
+            for kind, sequence, body in self._receive(message.action, whole=True):
+                if sequence != self._sequence:
+                    continue
+                if kind == _ERROR:
+                    raise NetlinkError(message.action, -struct.unpack_from("=i", body, 16)[0])
+                return body
+
     def dump(self, message: Message) -> list[bytes]:
         """The raw messages that answer a dump request."""
         message.body["header"]["flags"] = REQUEST | DUMP
@@ -164,6 +179,35 @@ def address(
     action: str, kind: int, *, flags: int = 0, attrs: Attributes = (), **fields: int
 ) -> Message:
     return Message(action, ifaddrmsg(), kind, flags=flags, fields=fields, attrs=attrs)
+
+
+def give_address(
+    action: str,
+    kind: int,
+    address_: IPv4Interface | IPv6Interface,
+    index: int,
+    *,
+    flags: int = 0,
+) -> Message:
+    """An address of an interface. Nobody else has ours, so IPv6 needn't ask around for a second."""
+    attrs: list[tuple[str, Any]] = [
+        ("IFA_LOCAL", str(address_.ip)),
+        ("IFA_ADDRESS", str(address_.ip)),
+    ]
+    ipv6 = isinstance(address_, IPv6Interface)
+    if ipv6:
+        attrs.append(("IFA_FLAGS", _NO_DAD))
+    else:
+        attrs.append(("IFA_BROADCAST", str(address_.network.broadcast_address)))
+    return address(
+        action,
+        kind,
+        flags=flags,
+        attrs=attrs,
+        family=socket.AF_INET6 if ipv6 else socket.AF_INET,
+        prefixlen=address_.network.prefixlen,
+        index=index,
+    )
 
 
 def route(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ import trio
 from engine.adapters.nft import foreign, loaded, monitor, ruleset
 from engine.adapters.nft.foreign import Chain, Site
 from engine.adapters.nft.library import Nft, NftError
-from engine.domain.networks.ports import Drift, FirewallPlan, PortForward
+from engine.domain.networks.ports import Change, Drift, FirewallPlan
 from engine.errors import DeadlineExceeded
 
 T = TypeVar("T")
@@ -29,11 +29,8 @@ class NftFirewall:
     async def load(self, plan: FirewallPlan) -> bool:
         return await _in_worker("load the firewall", partial(self._load, plan))
 
-    async def change(
-        self, plan: FirewallPlan, *, add: Iterable[PortForward], remove: Iterable[PortForward]
-    ) -> None:
-        commands = ruleset.change(self.table, add=add, remove=remove)
-        await _in_worker("change published ports", partial(self._change, plan, commands))
+    async def change(self, plan: FirewallPlan, change: Change) -> None:
+        await _in_worker("change the firewall", partial(self._change, plan, change))
 
     async def drift(self, plan: FirewallPlan) -> Drift:
         return await _in_worker("verify the firewall", partial(self._drift, plan))
@@ -59,18 +56,23 @@ class NftFirewall:
         if drift.base:
             self._library.run(ruleset.replacement(self.table, plan))
         elif drift.missing or drift.surplus:
-            # A key has one value: what goes must go first, in the same transaction.
-            self._library.run(ruleset.change(self.table, add=drift.missing, remove=drift.surplus))
-        if commands := foreign.commands(self._sites(plan), self._comment):
-            self._library.run(commands)
+            ports = Change(add=tuple(drift.missing), remove=tuple(drift.surplus))
+            self._library.run(ruleset.change(self.table, ports))
+        self._exempt(plan)
         return bool(drift)
 
-    def _change(self, plan: FirewallPlan, commands: str) -> None:
+    def _change(self, plan: FirewallPlan, change: Change) -> None:
         try:
-            self._library.run(commands)
+            self._library.run(ruleset.change(self.table, change))
         except NftError:
             # Someone flushed the table, or an element is not as we remember: load it whole.
             self._library.run(ruleset.replacement(self.table, plan))
+        if change.new_bridges or change.old_bridges:
+            self._exempt(plan)
+
+    def _exempt(self, plan: FirewallPlan) -> None:
+        if commands := foreign.commands(self._sites(plan), self._comment):
+            self._library.run(commands)
 
     def _drift(self, plan: FirewallPlan) -> Drift:
         wrong = tuple(str(s.chain) for s in self._sites(plan) if s.missing or s.stray)
@@ -100,8 +102,7 @@ class NftFirewall:
 
     def _remove(self) -> None:
         self._library.run(ruleset.removal(self.table))
-        if commands := foreign.commands(self._sites(FirewallPlan()), self._comment):
-            self._library.run(commands)
+        self._exempt(FirewallPlan())
 
 
 async def _in_worker(action: str, work: Callable[[], T]) -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from typing import Any
 
 from engine.adapters.nft import ruleset
@@ -22,6 +22,7 @@ class Loaded:
     rules: Counter[str] = field(default_factory=Counter)
     chains: set[str] = field(default_factory=set)
     forwards: set[PortForward] = field(default_factory=set)
+    sets: dict[str, set[str]] = field(default_factory=dict)
 
 
 def read(objects: Iterable[dict[str, Any]]) -> Loaded:
@@ -33,22 +34,37 @@ def read(objects: Iterable[dict[str, Any]]) -> Loaded:
                 loaded.mark = chain["name"]
         elif rule := item.get("rule"):
             loaded.rules[rule["chain"]] += 1
-        elif (mapping := item.get("map")) and mapping["name"] in (ruleset.EXACT, ruleset.WILDCARD):
-            loaded.forwards.update(_forward(element) for element in mapping.get("elem", ()))
+        elif (mapping := item.get("map")) and mapping["name"] in ruleset.MAPS:
+            near = mapping["name"] in (ruleset.NEAR, ruleset.NEAR6)
+            loaded.forwards.update(_forward(each, near=near) for each in mapping.get("elem", ()))
+        elif group := item.get("set"):
+            loaded.sets[group["name"]] = {_member(element) for element in group.get("elem", ())}
     return loaded
 
 
-def _forward(element: Any) -> PortForward:
+def _forward(element: Any, *, near: bool) -> PortForward:
     key, value = (_parts(part) for part in element)
     proto, *host, port = key
     address, container_port = value
     return PortForward(
         proto=_PROTOCOLS.get(proto, str(proto)),
-        host_ip=IPv4Address(host[0]) if host else None,
+        host_ip=ip_address(host[0]) if host else None,
         host_port=int(port),
-        container_ip=IPv4Address(address),
+        container_ip=ip_address(address),
         container_port=int(container_port),
+        near=near,
     )
+
+
+def _member(element: Any) -> str:
+    """An element as `ruleset.members` writes it."""
+    if isinstance(element, str):
+        return element
+    if prefix := element.get("prefix"):
+        return f"{prefix['addr']}/{prefix['len']}"
+    if concat := element.get("concat"):
+        return " . ".join(str(part) for part in concat)
+    return str(element)
 
 
 def _parts(part: Any) -> list[Any]:
@@ -71,6 +87,9 @@ def compare(loaded: Loaded | None, plan: FirewallPlan, foreign: tuple[str, ...])
             base = base or f"chain {chain} is gone"
         elif loaded.rules[chain] != count:
             base = base or f"chain {chain} has {loaded.rules[chain]} rules instead of {count}"
+    for name, held in ruleset.set_members(plan).items():
+        if loaded.sets.get(name) != held:
+            base = base or f"set {name} is not as it was"
     return Drift(
         base=base,
         missing=plan.forwards - loaded.forwards,

@@ -6,6 +6,7 @@ dies leaves no mount.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -85,3 +86,13 @@ def _split(options: Sequence[str]) -> tuple[int, str]:
         else:
             data.append(option)
     return flags, ",".join(data)
+
+
+def clear(scratch: Path) -> None:
+    """At the start: what a daemon was killed in the middle of looking at. Nothing below it is deleted."""
+    for point in scratch.glob(f"{tempfile.gettempprefix()}*"):
+        with contextlib.suppress(OSError):
+            while True:  # as often as something is mounted there
+                unmount(str(point))
+        with contextlib.suppress(OSError):
+            point.rmdir()

@@ -6,7 +6,7 @@ import msgspec
 import trio
 
 from engine.adapters.store.database import Database
-from engine.domain.events.facade import Batch, Document, Journal
+from engine.domain.events.facade import Batch, Document, Journal, NewEvent
 from engine.domain.networks.records import SCHEMA, NetworkRecord
 
 KIND = "network"
@@ -23,6 +23,17 @@ class NetworkStore:
         documents = await trio.to_thread.run_sync(self._database.load, KIND)
         return [msgspec.json.decode(each.body, type=NetworkRecord) for each in documents]
 
-    async def save(self, record: NetworkRecord) -> None:
+    async def save(self, record: NetworkRecord, action: str = "") -> None:
         document = Document(KIND, record.id, SCHEMA, msgspec.json.encode(record))
-        await self._journal.commit(Batch().put(document))
+        batch = Batch().put(document)
+        await self._journal.commit(batch.announce([_event(record, action)] if action else []))
+
+    async def delete(self, record: NetworkRecord) -> None:
+        await self._journal.commit(Batch().delete(KIND, record.id).event(_event(record, "destroy")))
+
+    async def pruned(self) -> None:
+        await self._journal.emit("network", "prune", "", {"reclaimed": "0"})
+
+
+def _event(record: NetworkRecord, action: str) -> NewEvent:
+    return NewEvent("network", action, record.id, {"name": record.name, "type": record.driver})

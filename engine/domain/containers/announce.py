@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.domain.containers.outside import Outside
 from engine.domain.containers.records import Container
 from engine.domain.events.facade import NewEvent
-from engine.domain.networks.facade import Sandbox
+from engine.domain.networks.facade import NetworkRecord, Sandbox
 
 
 def network_events(
@@ -25,3 +25,9 @@ def network_events(
         ).once(f"{endpoint.endpoint_id} {action}")
         for endpoint in (sandbox.endpoints if sandbox else ())
     ]
+
+
+def network_event(action: str, container: Container, network: NetworkRecord) -> NewEvent:
+    """`connect` or `disconnect` of a single one, on request."""
+    attributes = {"container": container.id, "name": network.name, "type": network.driver}
+    return NewEvent("network", action, network.id, attributes)

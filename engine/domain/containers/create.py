@@ -21,11 +21,12 @@ from engine.domain.containers.messages import Create
 from engine.domain.containers.modes import joined
 from engine.domain.containers.onunhealthy import switches
 from engine.domain.containers.outside import Outside, event
-from engine.domain.containers.prepare import root_snapshot
+from engine.domain.containers.prepare import image_layer, root_snapshot
 from engine.domain.containers.records import KIND, Container, to_document
 from engine.domain.containers.registry import Registry
 from engine.domain.containers.room import Room
-from engine.domain.events.facade import Batch
+from engine.domain.containers.volumes import name_anonymous
+from engine.domain.events.facade import Batch, Intent
 from engine.domain.logs.options import check_options
 from engine.domain.names import candidates, check_name, generate_id
 from engine.errors import Conflict, InvalidParameter, NotFound
@@ -35,6 +36,8 @@ from supervisors import Refusal
 
 log = logging.getLogger(__name__)
 
+CREATION = "create"
+"""The intent of a create with anonymous volumes; whatever else it makes is found by its label."""
 UNDO_PATIENCE = 30.0
 SUBPATH_SINCE = (1, 45)
 """Older clients' VolumeOptions.Subpath is not looked at."""
@@ -61,10 +64,8 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
         info=settings.info,
     )
     host = joins.with_ids(_with_defaults(checked.host, outside), room.registry)
-    mounts = outside.volumes.named(
-        binds.resolve_mounts(
-            config, host, inherited=_inherited(room, host), data_root=str(settings.data_root)
-        )
+    mounts = binds.resolve_mounts(
+        config, host, inherited=_inherited(room, host), data_root=str(settings.data_root)
     )
     if message.version < SUBPATH_SINCE:
         mounts = [msgspec.structs.replace(each, subpath="") for each in mounts]
@@ -72,7 +73,11 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
     if message.name:
         check_name(message.name)
     name = reserve_name(room, message.name, container_id)
+    mounts, anonymous = name_anonymous(mounts)
     try:
+        if anonymous:
+            opened = Intent(CREATION, container_id, {"volumes": anonymous})
+            await outside.journal.commit(Batch(durable=False).open(opened))
         mounts = await outside.volumes.provide(container_id, mounts)
         record = Container(
             id=container_id,
@@ -80,7 +85,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
             created_ns=time.time_ns(),
             image=request.image,
             image_id=image.id,
-            layer=await outside.images.unpacked(image),
+            layer=await image_layer(image, outside),
             config=_with_hostname(config, host, container_id, room.registry),
             host=host,
             runtime=host.runtime,
@@ -88,7 +93,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
             mounts=mounts,
             links=linked,
             switches=switches(asked.labels or {}),
-            endpoints=_endpoints(request.networking_config, host),
+            endpoints=_endpoints(request.networking_config, host, outside),
         )
         await outside.volumes.copy_up(record, partial(root_snapshot, record, outside))
         await _commit(room, record)
@@ -103,6 +108,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
 
 async def _commit(room: Room, record: Container) -> None:
     batch = Batch().put(to_document(record)).event(event(record, "create", once="create"))
+    batch.close(CREATION, record.id)
     try:
         await room.outside.journal.commit(batch)
     except BaseException:
@@ -120,6 +126,15 @@ async def undo_abandoned(room: Room) -> None:
             room.abandoned.remove(record)
 
 
+async def undo_interrupted(room: Room) -> None:
+    """Take back the anonymous volumes of creates that the last daemon died in."""
+    for found in list(room.interrupted):
+        if room.registry.get(found.subject) is None:
+            await room.outside.volumes.take_back(found.subject, found.detail["volumes"])
+        await commit_surely(room.outside, Batch(durable=False).close(CREATION, found.subject))
+        room.interrupted.remove(found)
+
+
 async def _undo(container_id: str, mounts: Iterable[MountSpec], outside: Outside) -> None:
     """Its references and anonymous volumes go, and the root that copy-up may have made."""
     if not any(mount.type == "volume" for mount in mounts):
@@ -127,6 +142,7 @@ async def _undo(container_id: str, mounts: Iterable[MountSpec], outside: Outside
     with trio.move_on_after(UNDO_PATIENCE, shield=True):
         try:
             await outside.volumes.release(container_id, mounts, anonymous=True)
+            await outside.journal.commit(Batch(durable=False).close(CREATION, container_id))
             await outside.runtime.snapshots.remove(container_id)
         except NotFound:
             return
@@ -193,14 +209,20 @@ def _with_hostname(
 
 
 def _endpoints(
-    networking: NetworkingConfig | None, host: HostConfig
+    networking: NetworkingConfig | None, host: HostConfig, outside: Outside
 ) -> dict[str, EndpointSettings]:
-    asked = (networking.endpoints_config if networking else None) or {}
-    if asked:
-        return {
-            ("bridge" if name == "default" else name): settings or EndpointSettings()
-            for name, settings in asked.items()
-        }
-    if host.network_mode.startswith("container:"):
+    """The networks in the order of their interfaces: the mode's first, then as the request has them.
+
+    A request that names networks, but no mode, wants those alone.
+    """
+    mode = host.network_mode
+    if joined(mode) is not None:
         return {}
-    return {host.network_mode: EndpointSettings()}
+    name = outside.sandboxes.canonical(mode)
+    asked = {
+        outside.sandboxes.canonical(each): settings or EndpointSettings()
+        for each, settings in ((networking.endpoints_config if networking else None) or {}).items()
+    }
+    if name in asked or mode != "bridge" or not asked:
+        asked = {name: asked.pop(name, EndpointSettings()), **asked}
+    return asked

@@ -16,11 +16,12 @@ from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import Container, NetworkState, Status, to_document
 from engine.domain.containers.volumes import unmount_events
 from engine.domain.events.facade import Batch
-from engine.errors import EngineError, NotFound
+from engine.errors import Conflict, EngineError, NotFound
 from supervisors import Refusal
 
 log = logging.getLogger(__name__)
 
+KILL_PATIENCE = 10.0
 STREAM_PATIENCE = 2.0
 """Seconds for the output to end after the process did (dockerd's stream wait)."""
 
@@ -103,12 +104,24 @@ async def delete_task(cell: Cell, outside: Outside) -> None:
     if not cell.leftover:
         return
     try:
-        await outside.runtime.tasks.delete(cell.id)
+        await delete_surely(cell.id, outside)
     except NotFound:
         pass
     except EngineError:
         return
     cell.leftover = False
+
+
+async def delete_surely(container_id: str, outside: Outside) -> None:
+    """Also one that runs though nobody knows of it: a start that came to its end after its daemon had."""
+    tasks = outside.runtime.tasks
+    try:
+        await tasks.delete(container_id)
+    except Conflict:
+        await tasks.kill(container_id, 9, all=True)
+        with trio.move_on_after(KILL_PATIENCE):
+            await tasks.wait(container_id)
+        await tasks.delete(container_id)
 
 
 async def settle(cell: Cell, outside: Outside) -> None:

@@ -17,7 +17,9 @@ from engine.domain.containers import filters as filtering
 from engine.domain.containers import links, rules, stats, top, views
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import (
+    Connect,
     Create,
+    Disconnect,
     Kill,
     Pause,
     Remove,
@@ -49,6 +51,7 @@ from engine.models.containers import (
     UpdateRequest,
     UpdateResponse,
 )
+from engine.models.networks import EndpointSettings
 from supervisors import Request
 
 T = TypeVar("T")
@@ -230,6 +233,25 @@ class Containers:
 
     async def resize(self, reference: str, height: int, width: int) -> None:
         await self._ask(reference, Resize(height, width))
+
+    async def connect(self, reference: str, network: str, settings: EndpointSettings) -> None:
+        """One more network, by name or ID. NotFound for either, Forbidden where it is already."""
+        await self._ask(reference, Connect(network, settings))
+
+    async def disconnect(self, reference: str, network: str, *, force: bool = False) -> None:
+        """`force`: a container that has gone is in no network any more."""
+        try:
+            await self._ask(reference, Disconnect(network))
+        except NotFound:
+            if not force or self._known(reference):
+                raise
+
+    def _known(self, reference: str) -> bool:
+        try:
+            self._room.registry.resolve(reference)
+        except NotFound:
+            return False
+        return True
 
     def session(self, reference: str, wanted: Wanted) -> Session:
         """A client's attachment, prepared: NotFound and Conflict come now, output is kept from now on."""

@@ -11,6 +11,7 @@ from engine.domain.containers.sandbox import Place
 
 HOST_RESOLV_CONF = Path("/etc/resolv.conf")
 SYSTEMD_RESOLV_CONF = Path("/run/systemd/resolve/resolv.conf")
+RESOLVER = "127.0.0.11"
 FALLBACK_SERVERS = ("8.8.8.8", "8.8.4.4")
 
 Row = tuple[str, str]  # an address and its names
@@ -50,11 +51,45 @@ def write_hosts(
 
 
 def render_hosts(container: Container, place: Place, links: Sequence[Row] = ()) -> str:
+    return "".join(_lines([*LOOPBACK_HOSTS, *links, *own_hosts(_names(container), place)]))
+
+
+def _names(container: Container) -> str:
     hostname, domain = container.config.hostname, container.config.domainname
-    names = f"{hostname}.{domain} {hostname}" if domain else hostname
-    rows = [*LOOPBACK_HOSTS, *links]
-    rows += [(endpoint.ip, names) for endpoint in place.sandbox.endpoints if endpoint.ip]
-    return "".join(f"{address}\t{name}\n" for address, name in rows)
+    return f"{hostname}.{domain} {hostname}" if domain else hostname
+
+
+def _lines(rows: Iterable[Row]) -> list[str]:
+    return [f"{address}\t{name}\n" for address, name in rows]
+
+
+def own_hosts(names: str, place: Place) -> list[tuple[str, str]]:
+    return [
+        (address, names)
+        for endpoint in place.sandbox.endpoints
+        for address in (endpoint.ip, endpoint.ip6)
+        if address
+    ]
+
+
+def rewrite(
+    directory: Path,
+    container: Container,
+    places: tuple[Place, Place],
+    resolv_confs: tuple[str, str],
+) -> None:
+    """Blocks. A running container's networks have changed, from the first to the second of each.
+
+    In place, for the files are mounted; what others wrote into them stays.
+    """
+    old, new = (_lines(own_hosts(_names(container), place)) for place in places)
+    hosts, conf = directory / "hosts", directory / "resolv.conf"
+    kept = [
+        line for line in _read(hosts).splitlines(keepends=True) if line not in old or line in new
+    ]
+    hosts.write_text("".join([*kept, *(line for line in new if line not in old)]))
+    if resolv_confs[0] != resolv_confs[1] and _read(conf) == resolv_confs[0]:
+        conf.write_text(resolv_confs[1])
 
 
 def extra_hosts(entries: Iterable[str], host_gateway: str) -> str:
@@ -88,10 +123,12 @@ def resolv_conf(
     search: Sequence[str],
     options: Sequence[str],
     keep_loopback: bool,
+    resolver: bool = False,
 ) -> str:
     """A container's resolv.conf: its own settings over the host's, without servers it cannot reach.
 
-    `keep_loopback` is for containers in the host's network namespace.
+    `keep_loopback` is for containers in the host's network namespace. With our `resolver`, it
+    asks the servers, and every name goes to it at once.
     """
     lines = [line for line in host.splitlines() if line.split()]
     found = [
@@ -99,7 +136,9 @@ def resolv_conf(
         for line in lines
         if line.split()[0] == "nameserver" and len(line.split()) > 1
     ]
-    if servers:
+    if resolver:
+        found = [RESOLVER]
+    elif servers:
         found = list(servers)
     elif not keep_loopback:
         found = [server for server in found if not _is_loopback(server)] or list(FALLBACK_SERVERS)
@@ -110,6 +149,8 @@ def resolv_conf(
     ]
     searched = list(search) if search else _words(lines, ("search", "domain"))
     chosen = list(options) if options else _words(lines, ("options",))
+    if resolver and not any(option.startswith("ndots:") for option in chosen):
+        chosen = [*chosen, "ndots:0"]
     if not (servers or search or options) and keep_loopback:
         return host
     out = [line for line in rest if not line.startswith(("#", ";"))]

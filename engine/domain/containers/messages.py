@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from engine.models.containers import CreateRequest, UpdateRequest
+from engine.models.networks import EndpointSettings
 from supervisors import Request
 
 
@@ -49,6 +50,17 @@ class Remove(Request[None], msgspec.Struct):
 class Resize(Request[None], msgspec.Struct):
     height: int
     width: int
+
+
+class Connect(Request[None], msgspec.Struct):
+    """One more network, by name or ID."""
+
+    network: str
+    settings: EndpointSettings
+
+
+class Disconnect(Request[None], msgspec.Struct):
+    network: str
 
 
 class Pause(Request[None], msgspec.Struct):
@@ -112,6 +124,8 @@ CellMessage = (
     | Kill
     | Remove
     | Resize
+    | Connect
+    | Disconnect
     | Pause
     | Unpause
     | Rename

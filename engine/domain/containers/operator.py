@@ -10,11 +10,22 @@ import logging
 
 import trio
 
-from engine.domain.containers import exit, pause, policy, relink, remove, rules, start
+from engine.domain.containers import (
+    connecting,
+    exit,
+    pause,
+    policy,
+    relink,
+    remove,
+    rules,
+    start,
+)
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.messages import (
     Again,
     CellMessage,
+    Connect,
+    Disconnect,
     Exited,
     Kill,
     OutOfMemory,
@@ -99,6 +110,12 @@ class Operator(Worker):
                 await outside.emit(cell.record, "oom")
             case Resize(height, width):
                 await self._resize(height, width)
+            case Connect(network, settings):
+                async with cell.slot:
+                    await connecting.connect(cell, outside, network, settings)
+            case Disconnect(network):
+                async with cell.slot:
+                    await connecting.disconnect(cell, outside, network)
             case Pause():
                 await pause.pause(cell, outside)
             case Unpause():

@@ -211,3 +211,19 @@ class RootFS(Protocol):
 
     async def populate_init(self, mounts: Sequence[Mount]) -> None:
         """Make what every container's root has: .dockerenv, dev, proc, sys, etc/hosts and the like."""
+
+
+class Leftovers(Protocol):
+    """What containers leave on the host when the runtime has lost sight of them."""
+
+    async def find(self) -> frozenset[str]:
+        """The IDs of all containers, running ones too, of which there is something that is surely ours."""
+        ...
+
+    async def remove(self, container_id: str) -> None:
+        """End and take away all that is there of one. Idempotent, and fails for nothing."""
+        ...
+
+    async def forget(self, container_id: str) -> None:
+        """The little that can be there still when a container is removed whose task is deleted."""
+        ...

@@ -26,7 +26,7 @@ from engine.domain.containers.outside import Outside
 from engine.domain.containers.records import Container
 from engine.domain.containers.sandbox import Place
 from engine.domain.containers.security import parse_security
-from engine.domain.images.facade import init_name
+from engine.domain.images.facade import Image, init_name
 from engine.errors import Conflict, NotFound
 from engine.models.runtime import Mount, RuncOptions
 
@@ -90,7 +90,7 @@ async def write_files(
         outside.directory(record.id),
         record,
         place,
-        resolv_conf(record, outside),
+        resolv_conf(record, outside, place),
         links.hosts_rows(linked),
     )
 
@@ -105,7 +105,7 @@ def with_files_of(plan: SpecPlan, directory: Path) -> SpecPlan:
     )
 
 
-def resolv_conf(record: Container, outside: Outside) -> str:
+def resolv_conf(record: Container, outside: Outside, place: Place) -> str:
     host, settings = record.host, outside.settings
     return files.resolv_conf(
         files.host_resolv_conf(),
@@ -113,6 +113,7 @@ def resolv_conf(record: Container, outside: Outside) -> str:
         search=host.dns_search or settings.dns_search,
         options=host.dns_options or settings.dns_options,
         keep_loopback=host.network_mode == "host",
+        resolver=place.resolver,
     )
 
 
@@ -128,10 +129,19 @@ async def root_snapshot(record: Container, outside: Outside) -> Sequence[Mount]:
         return await snapshots.prepare(record.id, parent, labels=labels)
     except Conflict:  # made by an earlier try, or when volumes were filled
         return await snapshots.mounts(record.id)
-    except NotFound:  # it went with another image of the same layers
+    except NotFound:  # it went with another image of the same layers, or behind our back
         outside.init_layers.discard(parent)
+        with contextlib.suppress(NotFound):
+            await outside.images.unpacked(outside.images.resolve(record.image_id))
     parent = await init_layer(record.layer, outside)
     return await snapshots.prepare(record.id, parent, labels=labels)
+
+
+async def image_layer(image: Image, outside: Outside) -> str:
+    """The image's own snapshot. With a child that we know of it is there: nobody asks containerd again."""
+    if init_name(image.chain_id) in outside.init_layers:
+        return image.chain_id
+    return await outside.images.unpacked(image)
 
 
 async def init_layer(layer: str, outside: Outside) -> str:

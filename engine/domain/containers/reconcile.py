@@ -17,6 +17,7 @@ from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import Container, NetworkState, Status, to_document
 from engine.domain.containers.volumes import mount_events, unmount_events
 from engine.domain.events.facade import Batch
+from engine.domain.streams.fifo import held_open
 from engine.errors import DeadlineExceeded, EngineError, NotFound, Unavailable
 from engine.models.runtime import TaskInfo
 from supervisors import Refusal, ServiceUnavailable
@@ -40,7 +41,11 @@ async def reconcile(cell: Cell, outside: Outside) -> bool:
     if cell.removed.is_set():
         return True
     try:
-        await _reconcile(cell, outside)
+        if cell.streams.opened:
+            await _reconcile(cell, outside)
+        else:
+            with held_open(str(cell.streams.directory)):
+                await _reconcile(cell, outside)
     except AWAY:
         return False
     except Refusal as error:
@@ -97,10 +102,14 @@ async def _end_commit(cell: Cell, outside: Outside) -> None:
 
 
 async def find_task(cell: Cell, outside: Outside) -> TaskInfo | None:
+    """None when there is none; Unavailable when its shim does not answer, from which nothing follows."""
     try:
-        return await outside.runtime.tasks.get(cell.id)
+        task = await outside.runtime.tasks.get(cell.id)
     except NotFound:
         return None
+    if task.status == "unknown":
+        raise Unavailable(f"the shim of container {cell.id} does not answer")
+    return task
 
 
 async def undo_start(
@@ -161,6 +170,8 @@ def _undone(
 async def _end_task(cell: Cell, outside: Outside) -> None:
     task = await find_task(cell, outside)
     if task is None:
+        # It may be on its way still, for a daemon that is no more.
+        await outside.leftovers.remove(cell.id)
         return
     try:
         if task.status not in ("stopped", "created"):

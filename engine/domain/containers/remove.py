@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import trio
 from engine.domain.containers import ipc, policy, rules
 from engine.domain.containers.beside import beside
 from engine.domain.containers.cell import Cell, ExitResult
+from engine.domain.containers.exit import delete_surely
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import KIND, Removal, Status, to_document
 from engine.domain.containers.stop import kill
@@ -95,18 +97,24 @@ async def _release_parts(cell: Cell, outside: Outside) -> None:
     """The task first, which holds the root's mount; the log last: a container that stays `dead` keeps it."""
     if cell.leftover:
         with contextlib.suppress(NotFound):
-            await outside.runtime.tasks.delete(cell.id)
+            await delete_surely(cell.id, outside)
         cell.leftover = False
-    with contextlib.suppress(NotFound):
-        await outside.runtime.containers.delete(cell.id)
-    with contextlib.suppress(NotFound):
-        await outside.runtime.snapshots.remove(cell.id)
+    await beside(
+        partial(_gone, outside.runtime.containers.delete, cell.id),
+        partial(_gone, outside.runtime.snapshots.remove, cell.id),
+    )
+    await outside.leftovers.forget(cell.id)
     await ipc.unmount(cell.record, outside)
     removal = cell.record.state.removal or Removal()
     await outside.volumes.release(cell.id, cell.record.mounts, anonymous=removal.volumes)
     await trio.to_thread.run_sync(
         _delete_directories, cell.streams.directory, outside.directory(cell.id)
     )
+
+
+async def _gone(remove_: Callable[[str], Awaitable[object]], key: str) -> None:
+    with contextlib.suppress(NotFound):
+        await remove_(key)
 
 
 def _delete_directories(*paths: Path) -> None:

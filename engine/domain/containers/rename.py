@@ -24,7 +24,7 @@ async def rename(cell: Cell, outside: Outside, name: str) -> None:
             wanted = check_name(name if name.startswith("/") else f"/{name}").removeprefix("/")
             outside.registry.reserve(wanted, cell.id)
         await _commit(cell, outside, wanted)
-        outside.sandboxes.rename(cell.record)
+        await outside.sandboxes.rename(cell.record)
         with contextlib.suppress(EngineError):  # it is for recovery alone, and may not be there yet
             await outside.runtime.containers.update_labels(cell.id, {NAME_LABEL: wanted})
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from engine.domain.containers.create import CREATION
 from engine.domain.containers.records import KIND, Container, from_document
 from engine.domain.containers.room import Room
 from engine.domain.events.facade import Document, Intent
@@ -26,6 +27,7 @@ class RecordStore(Protocol):
 
 def load_cells(room: Room, store: RecordStore) -> None:
     """Blocks. A record that cannot be read goes to quarantine, and the rest comes up."""
+    room.interrupted = store.intents(CREATION)
     starting = {intent.subject for intent in store.intents("start")}
     committing = {intent.subject for intent in store.intents("commit")}
     for container in _readable(store):

@@ -10,13 +10,15 @@ from engine.domain.containers.cell import Cell
 from engine.domain.containers.messages import RoomMessage
 from engine.domain.containers.outside import Outside
 from engine.domain.containers.records import Container
+from engine.domain.events.facade import Intent
 from engine.domain.streams.session import ProcessStreams
 from engine.errors import EngineError
 from supervisors import Mailbox
 
 
 class Room:
-    """Passive: it outlives the services. `abandoned` are the creates that must be taken back."""
+    """Passive: it outlives the services. `abandoned` are the creates that must be taken back,
+    `interrupted` the intents of those in which an earlier daemon died."""
 
     def __init__(self, outside: Outside) -> None:
         self.outside = outside
@@ -25,6 +27,7 @@ class Room:
         self.restored = False
         self.booted = False
         self.abandoned: list[Container] = []
+        self.interrupted: list[Intent] = []
         self._departing, self.departures = trio.open_memory_channel[str](math.inf)
 
     def cell_of(self, record: Container) -> Cell:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -12,28 +12,38 @@ from engine.domain.networks.facade import (
     Endpoint,
     EndpointPlan,
     EndpointWish,
+    NetworkRecord,
     Networks,
     PublishedPort,
     Sandbox,
     SavedEndpoint,
     parse_ports,
 )
-from engine.errors import Conflict, NotFound
+from engine.errors import Conflict, EngineError, NotFound
+from engine.models.networks import EndpointSettings
 
 
 class Place(msgspec.Struct, frozen=True):
-    """`namespace` is a path, or HOST; `host_gateway` is what --add-host's host-gateway stands for."""
+    """`namespace` is a path, or HOST; `host_gateway` is what --add-host's host-gateway stands for.
+
+    `resolver` says that the engine's own answers the container's names, at 127.0.0.11.
+    """
 
     sandbox: Sandbox
     namespace: str
     host_gateway: str = ""
+    resolver: bool = False
 
 
 class Sandboxes:
-    """Asks the networks room in this room's terms. Every call may be repeated."""
+    """Asks the networks room in this room's terms. Every call may be repeated.
 
-    def __init__(self, networks: Networks) -> None:
+    `dns` are the servers that the daemon's configuration gives to containers without their own.
+    """
+
+    def __init__(self, networks: Networks, *, dns: Sequence[str] = ()) -> None:
         self._networks = networks
+        self._dns = dns
 
     async def restore(self, containers: Iterable[Container]) -> None:
         """Hand over, once, what the records say of the networks; everything else of ours is removed there."""
@@ -45,7 +55,9 @@ class Sandboxes:
             container_name=container.name,
             mode=container.host.network_mode,
             mac=container.config.mac_address,
-            wishes={name: _wish(name, container) for name in container.endpoints},
+            wishes={name: wish(asked) for name, asked in container.endpoints.items()},
+            hostname=chosen_hostname(container),
+            dns=list(container.host.dns or self._dns),
         )
         try:
             sandbox = await self._networks.prepare(container.id, plan)
@@ -53,12 +65,45 @@ class Sandboxes:
             # An earlier try was interrupted after this step.
             await self._networks.release(container.id)
             sandbox = await self._networks.prepare(container.id, plan)
-        return Place(sandbox, sandbox.netns_path or HOST, self._gateway())
+        return self.place(sandbox)
+
+    def place(self, sandbox: Sandbox) -> Place:
+        resolver = any(self._named(endpoint.network_id) for endpoint in sandbox.endpoints)
+        return Place(sandbox, sandbox.netns_path or HOST, self._gateway(), resolver)
+
+    def _named(self, network_id: str) -> bool:
+        try:
+            return self._networks.find(network_id).named
+        except NotFound:
+            return False
+
+    async def begin(self, container: Container) -> bool:
+        """False when what was prepared has gone with its network: prepare again."""
+        return await self._networks.begin(container.id)
+
+    def find(self, term: str) -> NetworkRecord:
+        """Raises NotFound, InvalidParameter."""
+        return self._networks.find(term)
+
+    def canonical(self, name: str) -> str:
+        """The name of the network that a request calls so; the start refuses what isn't there."""
+        if name == "default":
+            return "bridge"
+        try:
+            return self._networks.find(name).name
+        except EngineError:
+            return name
+
+    async def connect(self, container: Container, network: str, asked: EndpointSettings) -> Sandbox:
+        return await self._networks.connect(container.id, network, wish(asked))
+
+    async def disconnect(self, container: Container, network_id: str) -> Sandbox:
+        return await self._networks.disconnect(container.id, network_id)
 
     def place_of(self, container: Container) -> Place | None:
         """Of a container that runs."""
         sandbox = container.network.sandbox
-        return Place(sandbox, sandbox.netns_path or HOST, self._gateway()) if sandbox else None
+        return self.place(sandbox) if sandbox else None
 
     def _gateway(self) -> str:
         bridges = self._networks.list({"name": ["^bridge$"]})
@@ -87,20 +132,36 @@ class Sandboxes:
         except NotFound:
             return ""
 
-    def rename(self, container: Container) -> None:
+    async def rename(self, container: Container) -> None:
         """Let the networks show the name that the record has now."""
-        self._networks.rename(container.id, container.name)
+        await self._networks.rename(container.id, container.name)
 
     async def release(self, container: Container) -> None:
         await self._networks.release(container.id)
 
 
-def _wish(name: str, container: Container) -> EndpointWish:
-    asked = container.endpoints[name]
+def wish(asked: EndpointSettings) -> EndpointWish:
     ipam = asked.ipam_config
     return EndpointWish(
-        ip=ipam.ipv4_address if ipam else "", mac=asked.mac_address, aliases=asked.aliases or []
+        ip=ipam.ipv4_address if ipam else "",
+        ip6=ipam.ipv6_address if ipam else "",
+        mac=asked.mac_address,
+        aliases=asked.aliases or [],
+        links=dict(_link(each) for each in asked.links or ()),
+        priority=asked.gw_priority,
     )
+
+
+def _link(text: str) -> tuple[str, str]:
+    """Alias and container of `CONTAINER[:ALIAS]`."""
+    name, _, alias = text.partition(":")
+    return alias or name, name
+
+
+def chosen_hostname(container: Container) -> str:
+    """The host name if its user chose one; without one it is the short ID."""
+    hostname = container.config.hostname
+    return "" if hostname == container.id[:12] else hostname
 
 
 def saved_endpoint(container: Container) -> SavedEndpoint | None:

@@ -9,7 +9,7 @@ import trio
 
 from engine.domain.containers import policy
 from engine.domain.containers.cell import Cell
-from engine.domain.containers.create import create, undo_abandoned
+from engine.domain.containers.create import create, undo_abandoned, undo_interrupted
 from engine.domain.containers.joins import joins
 from engine.domain.containers.messages import Again, Reconcile, RoomMessage, Stop
 from engine.domain.containers.operator import Operator
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 BOOT_PATIENCE = 10.0
 """Seconds that the service waits, before it takes mail, for what outlived the daemon to be looked at."""
+LATE = 10.0
+"""Seconds after which containerd has ended what it was doing for a daemon that was killed."""
 CELL = re.compile(r"[0-9a-f]{12}")
 
 
@@ -107,6 +109,7 @@ class ContainersService(Worker):
             records = [cell.record for cell in self._room.registry]
             await self._room.outside.sandboxes.restore(records)
             await self._room.outside.volumes.restore(records)
+            await undo_interrupted(self._room)
             self._room.restored = True
 
     async def _answer(self, letter: Letter[RoomMessage]) -> None:
@@ -137,6 +140,11 @@ class ContainersService(Worker):
             async with trio.open_nursery() as nursery:
                 for cell in self._room.registry:
                     nursery.start_soon(self._boot, cell)
+        await self._sweep()
+        await trio.sleep(LATE)
+        await self._sweep()
+
+    async def _sweep(self) -> None:
         while True:
             try:
                 leftovers = await sweep(self._room.registry, self._room.outside)

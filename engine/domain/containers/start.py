@@ -51,6 +51,9 @@ async def start(cell: Cell, outside: Outside) -> None:
 async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     prepared = cell.preparation or await prepare(cell, outside)
     cell.preparation = None
+    if not await outside.sandboxes.begin(cell.record):
+        prepared = await prepare(cell, outside)
+        await outside.sandboxes.begin(cell.record)
     ports = await outside.sandboxes.publish(cell.record)
     await outside.volumes.mount(cell.record)
     await ipc.mount(cell.record, outside)

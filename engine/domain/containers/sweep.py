@@ -9,6 +9,7 @@ from pathlib import Path
 
 import trio
 
+from engine.domain.containers.cell import Cell
 from engine.domain.containers.outside import Outside
 from engine.domain.containers.prepare import ENGINE_LABEL
 from engine.domain.containers.registry import Registry
@@ -29,13 +30,31 @@ async def sweep(registry: Registry, outside: Outside) -> list[str]:
         if CONTAINER_ID.fullmatch(snapshot.name) and not registry.knows(snapshot.name):
             await _tolerate(outside.runtime.snapshots.remove, snapshot.name)
     leftovers = []
-    for task in await outside.runtime.tasks.list():
-        cell = registry.get(task.container_id)
-        if cell is not None and not cell.running and not cell.starting and not cell.slot.locked():
+    tasks = {task.container_id for task in await outside.runtime.tasks.list()}
+    for container_id in tasks:
+        cell = registry.get(container_id)
+        if cell is not None and _idle(cell):
             cell.leftover = True
             leftovers.append(cell.id)
+    await _sweep_host(registry, outside, tasks)
     await trio.to_thread.run_sync(_sweep_directories, registry, outside)
     return leftovers
+
+
+def _idle(cell: Cell) -> bool:
+    return not (cell.running or cell.starting or cell.slot.locked())
+
+
+async def _sweep_host(registry: Registry, outside: Outside, tasks: set[str]) -> None:
+    """What containerd does not know of, or nobody's container has."""
+    for container_id in await outside.leftovers.find():
+        cell = registry.get(container_id)
+        if cell is None:
+            log.info("removing what is left of container %s", container_id)
+            await outside.leftovers.remove(container_id)
+        elif container_id not in tasks and _idle(cell) and not cell.leftover:
+            async with cell.slot:
+                await outside.leftovers.remove(container_id)
 
 
 async def _remove_orphan(container_id: str, outside: Outside) -> None:

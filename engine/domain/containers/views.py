@@ -11,9 +11,10 @@ import msgspec
 from engine.domain.containers import rules
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.records import Container, Status
+from engine.domain.containers.sandbox import chosen_hostname
 from engine.domain.containers.volumes import mount_points
 from engine.domain.logs.timestamps import format_nano
-from engine.domain.networks.facade import Endpoint, port_map
+from engine.domain.networks.facade import PREDEFINED, Endpoint, dns_names, port_map
 from engine.models.containers import (
     ZERO_TIME,
     GraphDriver,
@@ -107,12 +108,16 @@ def endpoints(container: Container) -> dict[str, EndpointSettings]:
     if sandbox is None or not sandbox.endpoints:
         return container.endpoints
     return {
-        each.network_name: endpoint_view(each, container.endpoints.get(each.network_name))
+        each.network_name: endpoint_view(
+            each, container.endpoints.get(each.network_name), container
+        )
         for each in sandbox.endpoints
     }
 
 
-def endpoint_view(endpoint: Endpoint, asked: EndpointSettings | None) -> EndpointSettings:
+def endpoint_view(
+    endpoint: Endpoint, asked: EndpointSettings | None, container: Container
+) -> EndpointSettings:
     return msgspec.structs.replace(
         asked or EndpointSettings(),
         network_id=endpoint.network_id,
@@ -120,8 +125,18 @@ def endpoint_view(endpoint: Endpoint, asked: EndpointSettings | None) -> Endpoin
         gateway=endpoint.gateway,
         ip_address=endpoint.ip,
         ip_prefix_len=endpoint.prefix,
+        ipv6_gateway=endpoint.gateway6,
+        global_ipv6_address=endpoint.ip6,
+        global_ipv6_prefix_len=endpoint.prefix6,
         mac_address=endpoint.mac,
+        dns_names=_dns_names(endpoint, container),
     )
+
+
+def _dns_names(endpoint: Endpoint, container: Container) -> list[str] | None:
+    if endpoint.network_name in PREDEFINED:
+        return None
+    return dns_names(container.id, container.name, chosen_hostname(container), endpoint.aliases)
 
 
 def network_settings(container: Container) -> NetworkSettings:

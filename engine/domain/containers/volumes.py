@@ -49,14 +49,9 @@ class ContainerVolumes:
         for each in known:
             await self.conceal(each)
 
-    def named(self, mounts: Iterable[MountSpec]) -> list[MountSpec]:
-        """Names for the anonymous ones, so that who must undo the creation knows what to remove."""
-        return [
-            msgspec.structs.replace(mount, name=generate_id())
-            if mount.type == "volume" and not mount.name
-            else mount
-            for mount in mounts
-        ]
+    async def take_back(self, container_id: str, names: Sequence[str]) -> None:
+        """The anonymous volumes of a creation that a crash has cut off."""
+        await self._volumes.release(container_id, names)
 
     async def provide(self, container_id: str, mounts: Sequence[MountSpec]) -> list[MountSpec]:
         """The mounts with names and sources. What is wrong with any is said before anything is made."""
@@ -195,6 +190,17 @@ def _parts(container: Container) -> list[tuple[int, MountSpec]]:
     ]
 
 
+def name_anonymous(mounts: Iterable[MountSpec]) -> tuple[list[MountSpec], list[str]]:
+    """The mounts with names for their anonymous volumes, so that an intent can tell them before they are made."""
+    found, names = [], []
+    for mount in mounts:
+        if mount.type == "volume" and not mount.name:
+            mount = msgspec.structs.replace(mount, name=generate_id())
+            names.append(mount.name)
+        found.append(mount)
+    return found, names
+
+
 def _wish(mount: MountSpec) -> VolumeWish:
     labels = {**mount.labels, ANONYMOUS_LABEL: ""} if mount.anonymous else mount.labels
     return VolumeWish(
@@ -208,6 +214,7 @@ def _wish(mount: MountSpec) -> VolumeWish:
 def _use(container: Container) -> VolumeUse:
     return VolumeUse(
         container_id=container.id,
+        # What a lost record is made from again.
         volumes=tuple(_wish(each) for each in _volumes(container)),
         running=container.state.alive,
         rebuild=container.state.removal is None,

@@ -9,7 +9,8 @@ from engine.domain.containers import rules
 from engine.domain.containers.outside import event
 from engine.domain.containers.room import Room
 from engine.domain.containers.service import Nursery
-from engine.domain.events.facade import Batch
+from engine.domain.events.facade import Batch, Intent
+from engine.domain.execs.intents import inherited
 from engine.domain.execs.messages import Compare, ExecExited, StartExec
 from engine.domain.execs.records import Exec
 from engine.domain.execs.session import ExecSession
@@ -32,13 +33,18 @@ class Execs:
         self._room = room
         self._nursery = nursery
 
+    def restore(self, found: list[Intent]) -> None:
+        """At the daemon's start: the processes that a former one began."""
+        for exec in inherited(found, self._streams):
+            self._store.add(exec)
+
     async def create(self, reference: str, config: ExecConfig) -> str:
         """The exec's ID. Conflict unless the container runs; InvalidParameter without a command."""
         cell = self._room.registry.resolve(reference)
         rules.check_exec(cell.record)
         if not config.cmd:
             raise InvalidParameter("No exec command specified")
-        parse_detach_keys(config.detach_keys, kind="escape")
+        parse_detach_keys(config.detach_keys, kind="escape")  # before anything can be claimed
         exec_id = generate_id()
         exec = Exec(exec_id, cell.id, config, self._streams(cell.id, exec_id))
         extra = {"execID": exec_id}

@@ -1,4 +1,4 @@
-"""An exec in memory: execs live and die with the daemon, as dockerd's do."""
+"""An exec in memory. One that has ended dies with the daemon, as dockerd's do; one that runs does not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Exec:
 
     `started` says that a client has claimed its one start, `begun` that the service is at it;
     `created` that containerd knows the process, `running` that its start is complete, `told` that
-    its event may be out.
+    its event may be out; `inherited` that a former daemon began it and its output is not copied yet.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class Exec:
         self.created = False
         self.told = False
         self.running = False
+        self.inherited = False
         self.pid = 0
         self.exit_code: int | None = None
         self.marked = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 
 import msgspec
 import trio
@@ -12,10 +13,12 @@ from engine.domain.containers.cell import Cell
 from engine.domain.containers.outside import event
 from engine.domain.containers.room import Room
 from engine.domain.events.facade import Batch
+from engine.domain.execs.intents import closing, opening
 from engine.domain.execs.messages import Compare, ExecExited, ExecMessage, StartExec
 from engine.domain.execs.process import process_spec
 from engine.domain.execs.records import Exec
 from engine.domain.execs.store import ExecStore
+from engine.domain.streams.fifo import held_open
 from engine.domain.streams.session import CopierService
 from engine.errors import EngineError, NotFound
 from supervisors import ChildSpec, Letter, Refusal, Restart, Worker
@@ -24,6 +27,8 @@ SWEEP_PERIOD = 300.0
 """An exec that has ended can be inspected until its second sweep: five to ten minutes, as in dockerd."""
 STREAM_PATIENCE = 2.0
 UNKNOWN_EXIT = 255
+PATIENCE = 1.0
+"""Seconds between two looks at what a former daemon began, while nothing can be said of it."""
 
 
 class ExecsService(Worker):
@@ -74,16 +79,8 @@ class ExecsService(Worker):
             exec.begun = True
             spec = await process_spec(cell, self._room.outside, exec.config)
             streams = exec.streams
-            streams.open(stdin=exec.config.attach_stdin, tty=exec.config.tty)
-            assert cell.supervisor is not None
-            await cell.supervisor.add(
-                ChildSpec(
-                    name=exec.child_name,
-                    factory=lambda: CopierService(streams),
-                    restart=Restart.TRANSIENT,
-                    quarantine=True,
-                )
-            )
+            await self._room.outside.journal.commit(opening(exec))
+            await self._copy(exec, cell, adopt=False)
             paths = streams.paths
             await tasks.exec(
                 cell.id,
@@ -104,25 +101,45 @@ class ExecsService(Worker):
                 {"execID": exec.id},
                 once=f"exec_start {exec.id}",
             )
-            await self._room.outside.journal.commit(Batch(events=[started], durable=False))
+            await self._room.outside.journal.commit(opening(exec).event(started))
             exec.running = True
             exec.ready.set()
+
+    async def _copy(self, exec: Exec, cell: Cell, *, adopt: bool) -> None:
+        streams = exec.streams
+        streams.open(stdin=exec.config.attach_stdin, tty=exec.config.tty, adopt=adopt)
+        assert cell.supervisor is not None
+        await cell.supervisor.add(
+            ChildSpec(
+                name=exec.child_name,
+                factory=lambda: CopierService(streams),
+                restart=Restart.TRANSIENT,
+                quarantine=True,
+            )
+        )
 
     async def _failed(self, exec: Exec, cell: Cell, code: int) -> None:
         if exec.created:
             await self._forget_process(exec, kill=True)
         await exec.streams.finish(0)
-        if exec.told:
-            await self._tell_end(exec, cell, code)
+        await self._tell_end(exec, cell, code)
         exec.ended_with(code)
-        if exec.id in cell.exec_ids:
-            cell.exec_ids.remove(exec.id)
+        await self._clear(exec, cell)
 
-    async def _tell_end(self, exec: Exec, cell: Cell, code: int) -> None:
+    async def _tell_end(self, exec: Exec, cell: Cell | None, code: int) -> None:
+        if not exec.told or cell is None:
+            return
         extra = {"execID": exec.id, "exitCode": str(code)}
         ended = event(cell.record, "exec_die", extra, once=f"exec_die {exec.id}")
         with contextlib.suppress(Refusal):
             await self._room.outside.journal.commit(Batch(events=[ended], durable=False))
+
+    async def _clear(self, exec: Exec, cell: Cell | None) -> None:
+        if cell is not None and exec.id in cell.exec_ids:
+            cell.exec_ids.remove(exec.id)
+        await trio.to_thread.run_sync(shutil.rmtree, exec.streams.directory, True)
+        with contextlib.suppress(Refusal):
+            await self._room.outside.journal.commit(closing(exec))
 
     async def _exited(self, ended: ExecExited) -> None:
         exec = self._store.get(ended.exec_id)
@@ -135,12 +152,10 @@ class ExecsService(Worker):
     async def _finish(self, exec: Exec, code: int) -> None:
         await exec.streams.finish(STREAM_PATIENCE)
         cell = self._room.registry.get(exec.container_id)
-        if cell is not None:
-            await self._tell_end(exec, cell, code)
-            if exec.id in cell.exec_ids:
-                cell.exec_ids.remove(exec.id)
+        await self._tell_end(exec, cell, code)
         exec.ended_with(code)
         await self._forget_process(exec, kill=False)
+        await self._clear(exec, cell)
 
     async def _forget_process(self, exec: Exec, *, kill: bool) -> None:
         tasks = self._room.outside.runtime.tasks
@@ -157,6 +172,11 @@ class ExecsService(Worker):
         for exec in self._store:
             if exec.exit_code is None and exec.begun:
                 await self._look(exec.id)
+        while any(exec.inherited and exec.exit_code is None for exec in self._store):
+            await trio.sleep(PATIENCE)
+            for exec in self._store:
+                if exec.inherited:
+                    await self._look(exec.id)
 
     async def _look(self, exec_id: str) -> None:
         exec = self._store.get(exec_id)
@@ -168,19 +188,35 @@ class ExecsService(Worker):
         if exec.exit_code is not None:
             return
         cell = self._room.registry.get(exec.container_id)
-        if not exec.running:
+        if not exec.running and not exec.inherited:
             if cell is not None:
                 await self._failed(exec, cell, 126)
             return
         try:
-            process = await self._room.outside.runtime.tasks.get(exec.container_id, exec.id)
+            with held_open(str(exec.streams.directory)):
+                process = await self._room.outside.runtime.tasks.get(exec.container_id, exec.id)
         except NotFound:
             await self._finish(exec, UNKNOWN_EXIT)
         except EngineError:
             return  # asked again when containerd is back
         else:
-            if process.status == "stopped":
+            if process.status == "unknown":
+                return  # its shim does not answer: nothing follows from that
+            if process.status == "stopped" or cell is None:
                 await self._finish(exec, process.exit_status)
+            elif not exec.running:
+                await self._failed(exec, cell, 126)
+            elif exec.inherited and cell.supervisor is not None:
+                await self._adopt(exec, cell)
+
+    async def _adopt(self, exec: Exec, cell: Cell) -> None:
+        """Its client went with the former daemon: nobody speaks to it, and what it says is drained."""
+        await self._copy(exec, cell, adopt=True)
+        exec.inherited = False
+        cell.exec_ids.append(exec.id)
+        if exec.config.attach_stdin:
+            with contextlib.suppress(EngineError):
+                await self._room.outside.runtime.tasks.close_io(cell.id, exec.id)
 
     async def _sweep(self) -> None:
         while True:

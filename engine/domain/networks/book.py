@@ -6,11 +6,12 @@ incarnations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from engine.domain.networks.addresses import AddressAllocator
+from engine.domain.networks.pools import Subnet
 from engine.domain.networks.ports import BridgeRules, FirewallPlan, PortForward
 from engine.domain.networks.records import Endpoint, NetworkRecord, PublishedPort, Sandbox
 from engine.errors import InvalidParameter, NotFound
@@ -24,6 +25,9 @@ class Attachment:
     name: str
     sandbox: Sandbox
     joined: bool = False
+    started: bool = (
+        False  # prepared ahead until then: such a one is not shown, and keeps nobody waiting
+    )
     published: list[PublishedPort] = field(default_factory=list)
     forwards: frozenset[PortForward] = frozenset()
 
@@ -33,6 +37,9 @@ class Book:
     networks: dict[str, NetworkRecord] = field(default_factory=dict)
     attachments: dict[str, Attachment] = field(default_factory=dict)
     allocators: dict[str, AddressAllocator] = field(default_factory=dict)
+    allocators6: dict[str, AddressAllocator] = field(default_factory=dict)
+    coming: dict[str, NetworkRecord] = field(default_factory=dict)
+    leaving: dict[str, NetworkRecord] = field(default_factory=dict)
     closed_links: tuple[str, ...] = ()
     restored: bool = False
 
@@ -40,13 +47,32 @@ class Book:
         """Add or replace a network. Addresses in use stay so while its subnet stays."""
         before = self.networks.get(record.id)
         self.networks[record.id] = record
-        if not record.subnet or (before and before.subnet == record.subnet):
-            return
-        self.allocators[record.id] = AddressAllocator(
-            IPv4Network(record.subnet),
-            reserved=[IPv4Address(record.gateway)],
-            ip_range=IPv4Network(record.ip_range) if record.ip_range else None,
-        )
+        if record.subnet and not (before and before.subnet == record.subnet):
+            self.allocators[record.id] = _allocator(
+                record.subnet, record.gateway, record.ip_range, record.auxiliary
+            )
+        if record.subnet6 and not (before and before.subnet6 == record.subnet6):
+            self.allocators6[record.id] = _allocator(
+                record.subnet6, record.gateway6, record.ip_range6, record.auxiliary6
+            )
+
+    def forget(self, record: NetworkRecord) -> None:
+        self.networks.pop(record.id, None)
+        self.allocators.pop(record.id, None)
+        self.allocators6.pop(record.id, None)
+
+    def everything(self) -> Iterator[NetworkRecord]:
+        """Also the networks that are just being made or removed: their names and subnets are taken."""
+        yield from self.networks.values()
+        yield from self.coming.values()
+        yield from self.leaving.values()
+
+    def subnets(self, besides: str = "") -> Iterator[Subnet]:
+        """Those of all networks but one."""
+        for record in self.everything():
+            # macvlan and ipvlan are part of the outside: two of them may share what is there.
+            if record.driver == "bridge" and not record.config_only and record.id != besides:
+                yield from (ip_network(each) for each in (record.subnet, record.subnet6) if each)
 
     def find(self, term: str) -> NetworkRecord:
         """By full ID, then name, then unambiguous ID prefix."""
@@ -59,7 +85,9 @@ class Book:
             if len(matches) == 1:
                 return matches[0]
             if matches:
-                raise InvalidParameter(f"network {term} is ambiguous ({len(matches)} matches)")
+                raise InvalidParameter(
+                    f"network {term} is ambiguous ({len(matches)} matches found based on ID prefix)"
+                )
         raise NotFound(f"network {term} not found")
 
     def named(self, name: str) -> NetworkRecord | None:
@@ -78,20 +106,45 @@ class Book:
                     yield attachment, endpoint
 
     def free(self, endpoint: Endpoint) -> None:
-        if endpoint.ip:
-            self.allocators[endpoint.network_id].free(IPv4Address(endpoint.ip))
+        for text, allocators in ((endpoint.ip, self.allocators), (endpoint.ip6, self.allocators6)):
+            if text and endpoint.network_id in allocators:
+                allocators[endpoint.network_id].free(ip_address(text))
+
+    def joined(self, attachment: Attachment) -> bool:
+        """Whether others share its namespace, which then outlives it."""
+        path = attachment.sandbox.netns_path
+        return any(
+            other.joined and other.sandbox.netns_path == path and other is not attachment
+            for other in self.attachments.values()
+        )
 
     def firewall_plan(self) -> FirewallPlan:
         bridges = tuple(
-            BridgeRules(
-                bridge=network.bridge,
-                subnet=IPv4Network(network.subnet),
-                masquerade=network.masquerade,
-                internal=network.internal,
-                icc=network.icc,
-            )
+            bridge_rules(network)
             for network in self.networks.values()
-            if network.driver == "bridge"
+            if network.driver == "bridge" and not network.config_only
         )
         forwards = frozenset(f for a in self.attachments.values() for f in a.forwards)
         return FirewallPlan(bridges, forwards, self.closed_links)
+
+
+def bridge_rules(network: NetworkRecord) -> BridgeRules:
+    return BridgeRules(
+        bridge=network.bridge,
+        subnet=IPv4Network(network.subnet) if network.subnet else None,
+        subnet6=IPv6Network(network.subnet6) if network.subnet6 else None,
+        masquerade=network.masquerade,
+        internal=network.internal,
+        icc=network.icc,
+    )
+
+
+def _allocator(
+    subnet: str, gateway: str, ip_range: str, auxiliary: Mapping[str, str]
+) -> AddressAllocator:
+    reserved = [ip_address(each) for each in (gateway, *auxiliary.values()) if each]
+    return AddressAllocator(
+        ip_network(subnet),
+        reserved=reserved,
+        ip_range=ip_network(ip_range, strict=False) if ip_range else None,
+    )

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from engine.domain.networks import views
+from engine.domain.networks import names, views
 from engine.domain.networks.bindings import PortRequest, parse_ports
 from engine.domain.networks.book import Book
+from engine.domain.networks.endpoints import gateway_endpoint
+from engine.domain.networks.filters import Filters, matching
 from engine.domain.networks.hostports import HostPorts
 from engine.domain.networks.messages import (
+    Begin,
+    Connect,
+    Create,
+    Disconnect,
     Message,
     Prepare,
+    Prune,
     Publish,
     Release,
+    Remove,
+    Rename,
     Repair,
     Restore,
     Unpublish,
 )
-from engine.domain.networks.ports import Drift, Firewall, Links, Store
+from engine.domain.networks.names import dns_names
+from engine.domain.networks.pools import DEFAULT_POOLS, allocate, local_pool, parse_pool
+from engine.domain.networks.ports import Drift, Firewall, Links, Resolver, Store
 from engine.domain.networks.records import (
     Endpoint,
     EndpointPlan,
@@ -28,10 +40,12 @@ from engine.domain.networks.records import (
     Sandbox,
     SavedEndpoint,
 )
+from engine.domain.networks.relays import Relays
+from engine.domain.networks.requests import PREDEFINED
 from engine.domain.networks.service import Announce, NetworksService, held_ports
 from engine.domain.networks.settings import NetworkSettings
-from engine.domain.networks.views import Filters, port_map
-from engine.errors import Forbidden
+from engine.domain.networks.views import port_map
+from engine.models.networks import NetworkCreateRequest
 from supervisors import Mailbox
 
 
@@ -49,6 +63,7 @@ class Networks:
         links: Links,
         firewall: Firewall,
         store: Store,
+        resolver: Resolver,
         host_ports: HostPorts | None = None,
         announce: Announce | None = None,
     ) -> None:
@@ -59,6 +74,8 @@ class Networks:
         self._firewall = firewall
         self._store = store
         self._host_ports = host_ports or held_ports()
+        self._resolver = resolver
+        self._relays = Relays()
         self._announce = announce
 
     def service(self) -> NetworksService:
@@ -70,6 +87,8 @@ class Networks:
             firewall=self._firewall,
             store=self._store,
             host_ports=self._host_ports,
+            resolver=self._resolver,
+            relays=self._relays,
             announce=self._announce,
         )
 
@@ -106,10 +125,44 @@ class Networks:
         """What differed from what is wanted; it is right afterwards."""
         return await self.mailbox.ask(Repair())
 
-    def rename(self, container_id: str, name: str) -> None:
-        """A container's new name in the views."""
-        if attachment := self._book.attachments.get(container_id):
-            attachment.name = name
+    async def begin(self, container_id: str) -> bool:
+        """The container is about to run: it is shown, and found by its names. False: prepare it
+        (anew), its network went in between."""
+        attachment = self._book.attachments.get(container_id)
+        if attachment is None:
+            return False
+        attachment.started = True
+        if names.scope(self._book, attachment) is not None:
+            await self.mailbox.ask(Begin(container_id))
+        return True
+
+    async def connect(self, container_id: str, network: str, wish: EndpointWish) -> Sandbox:
+        """One more network for a running container; its sandbox as it is then.
+
+        Forbidden when it is there already, InvalidParameter on host, none or another's namespace.
+        """
+        return await self.mailbox.ask(Connect(container_id, network, wish))
+
+    async def disconnect(self, container_id: str, network_id: str) -> Sandbox:
+        """NotFound when the container isn't there."""
+        return await self.mailbox.ask(Disconnect(container_id, network_id))
+
+    async def rename(self, container_id: str, name: str) -> None:
+        """A container's new name in the views and for the resolver."""
+        await self.mailbox.ask(Rename(container_id, name))
+
+    async def create(self, request: NetworkCreateRequest) -> NetworkRecord:
+        """Conflict for a name that is taken, Forbidden for an overlap, NotFound when the pools
+        are exhausted, Unavailable for what needs a cluster."""
+        return await self.mailbox.ask(Create(request))
+
+    async def remove(self, term: str) -> None:
+        """NotFound, or Forbidden while containers run on it and for a predefined network."""
+        await self.mailbox.ask(Remove(term))
+
+    async def prune(self, filters: Filters) -> builtins.list[str]:
+        """The names of the removed. Conflict while another prune runs."""
+        return await self.mailbox.ask(Prune(filters))
 
     def find(self, term: str) -> NetworkRecord:
         """By ID, name or unambiguous ID prefix. Raises NotFound, InvalidParameter."""
@@ -121,17 +174,11 @@ class Networks:
 
     def list(self, filters: Filters | None = None) -> list[dict[str, Any]]:
         """`GET /networks`. Raises InvalidParameter for a filter that dockerd doesn't know."""
-        return [views.summary(record) for record in views.matching(self._book, filters or {})]
+        return [views.summary(record) for record in matching(self._book, filters or {})]
 
     def inspect(self, term: str) -> dict[str, Any]:
         """`GET /networks/{id}`, with the containers attached."""
         return views.inspect_view(self._book.find(term), self._book)
-
-    def refuse_removal(self, term: str) -> None:
-        """Raises NotFound, or Forbidden for a predefined network."""
-        record = self._book.find(term)
-        if record.predefined:
-            raise Forbidden(f"{record.name} is a pre-defined network and cannot be removed")
 
     async def firewall(self) -> dict[str, Any]:
         """What the firewall must hold and how it differs: the operators' view."""
@@ -141,6 +188,8 @@ class Networks:
 
 
 __all__ = [
+    "DEFAULT_POOLS",
+    "PREDEFINED",
     "Drift",
     "Endpoint",
     "EndpointPlan",
@@ -153,6 +202,11 @@ __all__ = [
     "PublishedPort",
     "Sandbox",
     "SavedEndpoint",
+    "allocate",
+    "dns_names",
+    "gateway_endpoint",
+    "local_pool",
+    "parse_pool",
     "parse_ports",
     "port_map",
 ]

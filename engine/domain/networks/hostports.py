@@ -78,6 +78,10 @@ class HostPorts:
             return _refused(wanted, error)
         return None
 
+    def held(self, proto: str, host_ip: str, port: int) -> Hold | None:
+        """What holds a port that was taken or adopted."""
+        return self._held.get(HostPort(proto, host_ip, port))
+
     def free(self, proto: str, host_ip: str, port: int) -> None:
         wanted = HostPort(proto, host_ip, port)
         hold = self._held.pop(wanted, None)

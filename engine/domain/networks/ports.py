@@ -4,44 +4,61 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 from typing import Protocol
 
 from engine.domain.networks.records import NetworkRecord
+from engine.models.resolver import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeSpec:
-    """A bridge as it should be. `address` is the gateway with its prefix."""
+    """A bridge as it should be. The addresses are the gateways with their prefixes."""
 
     name: str
-    address: IPv4Interface
+    address: IPv4Interface | None
     mac: str
     mtu: int
     alias: str
+    address6: IPv6Interface | None = None
     local_route: bool = True  # route_localnet: lets 127.0.0.1 reach published ports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VethPlan:
-    """One interface of a container: a veth pair, one end on a bridge, the other in the namespace."""
+    """One interface of a container: a veth pair, one end on a bridge, the other in the namespace.
+
+    macvlan and ipvlan have no end outside: there `bridge` is the parent. A gateway is given to
+    the one interface that has the default route.
+    """
 
     host_name: str
     name: str
     bridge: str
     mac: str
-    address: IPv4Interface
+    address: IPv4Interface | None
     gateway: IPv4Address | None
     mtu: int
     alias: str
     isolated: bool = False  # icc=false: no frame to another isolated port of the bridge
+    address6: IPv6Interface | None = None
+    gateway6: IPv6Address | None = None
+    kind: str = "veth"
+    mode: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostView:
-    """The facts of the host that the room decides on; taken once, at start."""
+    """The facts of the host that the room decides on, when it chooses a subnet."""
 
-    routes: tuple[IPv4Network, ...]
+    routes: tuple[IPv4Network | IPv6Network, ...]
     bridge_address: IPv4Interface | None  # what the wanted bridge carries already
     bridge_alias: str | None  # None: there is no such link
     bridge_ports: int
@@ -53,21 +70,24 @@ class BridgeRules:
     """What the firewall must know of one bridge network."""
 
     bridge: str
-    subnet: IPv4Network
+    subnet: IPv4Network | None
+    subnet6: IPv6Network | None = None
     masquerade: bool = True
     internal: bool = False
     icc: bool = True
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class PortForward:
-    """One published port. `host_ip` None is every address of the host."""
+    """One published port. `host_ip` None is every address of the host in the container's family;
+    `near` then leaves out clients without a private address."""
 
     proto: str
-    host_ip: IPv4Address | None
+    host_ip: IPv4Address | IPv6Address | None
     host_port: int
-    container_ip: IPv4Address
+    container_ip: IPv4Address | IPv6Address
     container_port: int
+    near: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +101,19 @@ class FirewallPlan:
     bridges: tuple[BridgeRules, ...] = ()
     forwards: frozenset[PortForward] = frozenset()
     closed_links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What comes and goes in one transaction."""
+
+    add: tuple[PortForward, ...] = ()
+    remove: tuple[PortForward, ...] = ()
+    new_bridges: tuple[BridgeRules, ...] = ()
+    old_bridges: tuple[BridgeRules, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.add or self.remove or self.new_bridges or self.old_bridges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +138,22 @@ class Links(Protocol):
 
     async def ensure_bridge(self, spec: BridgeSpec) -> None: ...
 
-    async def remove_bridge(self, name: str, alias: str) -> None: ...
+    async def ensure_parent(self, name: str, alias: str) -> None:
+        """The host's interface that macvlan and ipvlan build on: made if it is a VLAN of one,
+        or a dummy of ours."""
+        ...
+
+    async def remove_link(self, name: str, alias: str) -> None:
+        """Remove a bridge or parent if it carries the alias."""
+        ...
 
     async def enable_forwarding(self) -> tuple[str, ...]:
         """Switch IPv4 forwarding on. The host's links between which nothing must be forwarded:
         those that were there when it was we who did it, remembered until the next boot."""
+        ...
+
+    async def enable_forwarding6(self) -> None:
+        """Switch IPv6 forwarding on; uplinks that live by router advertisements go on to."""
         ...
 
     def namespace_path(self, sandbox_id: str) -> str:
@@ -120,6 +164,16 @@ class Links(Protocol):
 
     async def attach(self, path: str, veth: VethPlan) -> None: ...
 
+    async def detach(self, path: str, veth: VethPlan) -> None:
+        """Remove an interface; one that is gone already is no error."""
+        ...
+
+    async def set_gateways(
+        self, path: str, interface: str, gateway: IPv4Address | None, gateway6: IPv6Address | None
+    ) -> None:
+        """The namespace's default routes, in place of those that it has."""
+        ...
+
     async def remove_namespace(self, path: str) -> None: ...
 
     async def sweep_namespaces(self, keep: Collection[str]) -> frozenset[str]:
@@ -127,7 +181,7 @@ class Links(Protocol):
         ...
 
     async def sweep(self, alias_prefix: str, keep: Collection[str]) -> tuple[str, ...]:
-        """Delete the veths whose alias starts so and whose name isn't kept; their names."""
+        """Delete the links whose alias starts so and whose name isn't kept; their names."""
         ...
 
     async def forget_flows(self, forwards: Iterable[PortForward]) -> None:
@@ -142,9 +196,7 @@ class Firewall(Protocol):
         """Make what is loaded equal to the plan; True when something had to change."""
         ...
 
-    async def change(
-        self, plan: FirewallPlan, *, add: Iterable[PortForward], remove: Iterable[PortForward]
-    ) -> None:
+    async def change(self, plan: FirewallPlan, change: Change) -> None:
         """One transaction; `plan` is what is wanted after it."""
         ...
 
@@ -162,4 +214,28 @@ class Store(Protocol):
 
     async def load(self) -> list[NetworkRecord]: ...
 
-    async def save(self, record: NetworkRecord) -> None: ...
+    async def save(self, record: NetworkRecord, action: str = "") -> None:
+        """Durable, with the event `action` if there is one."""
+        ...
+
+    async def delete(self, record: NetworkRecord) -> None:
+        """Durable, with the event `destroy`."""
+        ...
+
+    async def pruned(self) -> None:
+        """The event of a prune that is over."""
+        ...
+
+
+class Resolver(Protocol):
+    """Answers names inside containers. What it is told holds for its next incarnations too."""
+
+    async def put(self, scope: Scope) -> None:
+        """Listens in the container's namespace when this returns, or cannot and has said so in the log."""
+        ...
+
+    async def drop(self, scope_id: str) -> None: ...
+
+    async def retain(self, scopes: Sequence[Scope]) -> None:
+        """These and no others: the state at a start."""
+        ...

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Iterable
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
 
 from engine.domain.networks import pools
 from engine.domain.networks.ports import BridgeSpec, HostView
@@ -49,12 +49,12 @@ def choose_address(
     theirs = host.bridge_alias is not None and host.bridge_alias != settings.alias
     if host.bridge_address is not None and (theirs or stored is None):
         return host.bridge_address
-    taken = [*host.routes, *others]
+    taken: list[pools.Subnet] = [*host.routes, *others]
     if stored is not None and stored.subnet:
         subnet = IPv4Network(stored.subnet)
         if not any(subnet.overlaps(other) for other in taken):
             return IPv4Interface(f"{stored.gateway}/{subnet.prefixlen}")
-    return pools.gateway_of(pools.allocate(settings.pools, taken))
+    return IPv4Interface(str(pools.gateway_of(pools.allocate(settings.pools, taken))))
 
 
 def default_bridge(
@@ -73,6 +73,10 @@ def default_bridge(
         mtu=mtu,
         icc=settings.icc,
         masquerade=settings.ip_masq,
+        ipv6=settings.fixed_cidr_v6 is not None,
+        subnet6=str(settings.fixed_cidr_v6) if settings.fixed_cidr_v6 else "",
+        gateway6=str(pools.gateway_of(settings.fixed_cidr_v6).ip) if settings.fixed_cidr_v6 else "",
+        host_ip=settings.default_ip,
         options={
             f"{_OPTION}default_bridge": "true",
             f"{_OPTION}enable_icc": _flag(settings.icc),
@@ -95,7 +99,12 @@ def bridge_spec(record: NetworkRecord, alias: str) -> BridgeSpec:
     digest = hashlib.sha256(f"{alias}/{record.bridge}".encode()).digest()
     return BridgeSpec(
         name=record.bridge,
-        address=IPv4Interface(f"{record.gateway}/{IPv4Network(record.subnet).prefixlen}"),
+        address=IPv4Interface(f"{record.gateway}/{IPv4Network(record.subnet).prefixlen}")
+        if record.subnet
+        else None,
+        address6=IPv6Interface(f"{record.gateway6}/{IPv6Network(record.subnet6).prefixlen}")
+        if record.subnet6
+        else None,
         mac=":".join(f"{byte:02x}" for byte in (0x02, 0x42, *digest[:4])),
         mtu=record.mtu,
         alias=alias,

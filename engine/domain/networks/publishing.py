@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address
+from functools import partial
+from ipaddress import ip_address
 
 import trio
 
 from engine.domain.networks.bindings import PortRequest
 from engine.domain.networks.book import Attachment, Book
+from engine.domain.networks.endpoints import gateway_endpoint
 from engine.domain.networks.hostports import ANY, HostPorts
-from engine.domain.networks.ports import Drift, Firewall, Links, PortForward
+from engine.domain.networks.ports import Change, Drift, Firewall, Links, PortForward
 from engine.domain.networks.records import Endpoint, PublishedPort
+from engine.domain.networks.relays import Relay, Relays
 from engine.domain.networks.settings import NetworkSettings
 from engine.errors import Conflict, EngineError, NotImplementedHere
 
 log = logging.getLogger(__name__)
+
+LOCAL = ("127.0.0.1",)
 
 
 class Publishing:
@@ -29,12 +35,14 @@ class Publishing:
         links: Links,
         firewall: Firewall,
         host_ports: HostPorts,
+        relays: Relays,
     ) -> None:
         self._settings = settings
         self._book = book
         self._links = links
         self._firewall = firewall
         self._host_ports = host_ports
+        self.relays = relays
         # One transaction at a time, each with the plan that is wanted after it.
         self._turn = trio.Lock()
 
@@ -42,9 +50,9 @@ class Publishing:
         self, container_id: str, requests: Sequence[PortRequest]
     ) -> list[PublishedPort]:
         attachment = self._book.attachment(container_id)
-        endpoint = next((e for e in attachment.sandbox.endpoints if e.ip), None)
+        endpoint = gateway_endpoint(attachment.sandbox.endpoints)
         if endpoint is None or not requests:
-            return []  # host, none, container: publish nothing
+            return []  # host, none, container, internal: publish nothing
         if attachment.published:
             raise Conflict(f"container {container_id} has published its ports already")
         try:
@@ -63,7 +71,7 @@ class Publishing:
 
     def adopt(self, attachment: Attachment, ports: Iterable[PublishedPort]) -> None:
         """Take up the ports of a container that outlived the daemon; the firewall has them."""
-        endpoint = next((e for e in attachment.sandbox.endpoints if e.ip), None)
+        endpoint = gateway_endpoint(attachment.sandbox.endpoints)
         if endpoint is None:
             return
         attachment.published = list(ports)
@@ -72,6 +80,21 @@ class Publishing:
             refusal = self._host_ports.adopt(port.proto, port.host_ip, port.host_port)
             if refusal is not None and port.host_ip != "::":
                 log.warning("port of container %s: %s", attachment.name, refusal)
+        self._relay(attachment)
+
+    async def move(self, attachment: Attachment) -> None:
+        """The ports lead to where the default route is now; the host's side stays as it is."""
+        endpoint = gateway_endpoint(attachment.sandbox.endpoints)
+        before = attachment.forwards
+        after = _forwards(endpoint, attachment.published) if endpoint else frozenset()
+        attachment.forwards = after
+        await self._change(add=after - before, remove=before - after)
+
+    async def rewire(self, change: Change) -> None:
+        """Networks come and go; the book has them already, or no longer."""
+        if self._settings.iptables:
+            async with self._turn:
+                await self._firewall.change(self._book.firewall_plan(), change)
 
     async def load(self) -> bool:
         """Make the firewall what the book says; True when it was not."""
@@ -97,10 +120,11 @@ class Publishing:
         taken: list[PublishedPort] = []
         try:
             for request in requests:
-                taken += self._take(request)
+                taken += self._take(request, endpoint)
             attachment.published = taken
             attachment.forwards = _forwards(endpoint, taken)
             await self._change(add=attachment.forwards, remove=())
+            self._relay(attachment)
         except BaseException:
             attachment.published, attachment.forwards = [], frozenset()
             self._give_back(taken)
@@ -116,50 +140,77 @@ class Publishing:
             self._give_back(ports)
 
     async def _change(self, *, add: Iterable[PortForward], remove: Iterable[PortForward]) -> None:
-        add, remove = tuple(add), tuple(remove)
-        if self._settings.iptables and (add or remove):
+        change = Change(add=tuple(add), remove=tuple(remove))
+        if self._settings.iptables and change:
             async with self._turn:
-                await self._firewall.change(self._book.firewall_plan(), add=add, remove=remove)
-        if any(forward.proto == "udp" for forward in (*add, *remove)):
-            await self._links.forget_flows((*add, *remove))
+                await self._firewall.change(self._book.firewall_plan(), change)
+        if any(forward.proto == "udp" for forward in (*change.add, *change.remove)):
+            await self._links.forget_flows((*change.add, *change.remove))
 
-    def _take(self, request: PortRequest) -> list[PublishedPort]:
-        host_ips = self._host_ips(request.host_ip)
+    def _take(self, request: PortRequest, endpoint: Endpoint) -> list[PublishedPort]:
+        host_ips = self._host_ips(request.host_ip, endpoint)
         proto = request.port.proto
         port = self._host_ports.take(proto, host_ips, request.first, request.last)
+        near = not request.host_ip and host_ips == ANY and self._settings.publish_policy == "lan"
         return [
             PublishedPort(
-                container_port=request.port.number, proto=proto, host_ip=host_ip, host_port=port
+                container_port=request.port.number,
+                proto=proto,
+                host_ip=host_ip,
+                host_port=port,
+                near=near,
             )
             for host_ip in host_ips
         ]
 
-    def _host_ips(self, wanted: str) -> tuple[str, ...]:
+    def _host_ips(self, wanted: str, endpoint: Endpoint) -> tuple[str, ...]:
         """No host IP is every address of both families, as dockerd shows it."""
-        host_ip = wanted or self._settings.default_ip
+        network = self._book.networks.get(endpoint.network_id)
+        host_ip = wanted or (network.host_ip if network else "") or self._settings.default_ip
         if not wanted and host_ip in ("", "0.0.0.0"):
-            return ANY
-        if ":" in host_ip:
+            return LOCAL if self._settings.publish_policy == "local" else ANY
+        if ":" in host_ip and not endpoint.ip6:
             raise NotImplementedHere(
                 f"cannot publish on {host_ip}: the network has no IPv6 addresses"
             )
         return (host_ip,)
 
+    def _relay(self, attachment: Attachment) -> None:
+        """Carry by hand what comes over IPv6 and can't be diverted."""
+        for port in attachment.published if self._settings.userland_proxy else ():
+            held = self._host_ports.held(port.proto, port.host_ip, port.host_port)
+            if port.proto == "tcp" and ":" in port.host_ip and isinstance(held, socket.socket):
+                target = partial(_target, attachment, port.container_port)
+                self.relays.put(port.host_port, Relay(held, target, port.near))
+
     def _give_back(self, ports: Iterable[PublishedPort]) -> None:
         for port in ports:
+            if port.proto == "tcp" and ":" in port.host_ip:
+                self.relays.drop(port.host_port)
             self._host_ports.free(port.proto, port.host_ip, port.host_port)
 
 
+def _target(attachment: Attachment, port: int) -> tuple[str, int] | None:
+    endpoint = gateway_endpoint(attachment.sandbox.endpoints)
+    address = (endpoint.ip6 or endpoint.ip) if endpoint else ""
+    return (address, port) if address else None
+
+
 def _forwards(endpoint: Endpoint, ports: Iterable[PublishedPort]) -> frozenset[PortForward]:
-    """What the firewall diverts: IPv4 only, the container having no other address."""
-    return frozenset(
-        PortForward(
-            proto=port.proto,
-            host_ip=None if port.host_ip == "0.0.0.0" else IPv4Address(port.host_ip),
-            host_port=port.host_port,
-            container_ip=IPv4Address(endpoint.ip),
-            container_port=port.container_port,
-        )
-        for port in ports
-        if ":" not in port.host_ip
-    )
+    """What the firewall diverts: to the container's address of the same family, if it has one."""
+    found = set()
+    for port in ports:
+        own = endpoint.ip6 if ":" in port.host_ip else endpoint.ip
+        if own:
+            every = port.host_ip in ANY
+            found.add(
+                PortForward(
+                    proto=port.proto,
+                    host_ip=None if every else ip_address(port.host_ip),
+                    host_port=port.host_port,
+                    container_ip=ip_address(own),
+                    container_port=port.container_port,
+                    near=port.near,
+                )
+            )
+    return frozenset(found)

@@ -12,12 +12,24 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
-    driver: str  # "bridge", "host", "null"
+    driver: str  # "bridge", "macvlan", "ipvlan", "host", "null"
     created: str  # RFC 3339 with nanoseconds, as inspect shows it
     subnet: str = ""
     gateway: str = ""
     ip_range: str = ""
+    auxiliary: dict[str, str] = {}  # names to addresses that are never given
+    ipv4: bool = True
+    ipv6: bool = False
+    subnet6: str = ""
+    gateway6: str = ""
+    ip_range6: str = ""
+    auxiliary6: dict[str, str] = {}
+    ipam_options: dict[str, str] | None = None
     bridge: str = ""
+    parent: str = ""  # macvlan, ipvlan: the host's interface; "" is a network of this host alone
+    mode: str = ""  # macvlan, ipvlan: as the kernel calls it
+    prefix: str = "eth"  # of the interfaces in containers
+    host_ip: str = ""  # where ports are published that name no address
     mtu: int = 0
     icc: bool = True
     masquerade: bool = True
@@ -26,7 +38,14 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, str] = {}
     labels: dict[str, str] = {}
     predefined: bool = False
+    config_only: bool = False
+    config_from: str = ""
     schema: int = SCHEMA
+
+    @property
+    def named(self) -> bool:
+        """Whether its containers find each other by name: on all but the predefined ones."""
+        return not self.predefined and not self.config_only
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,24 +61,43 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str = ""
     mac: str = ""
     aliases: list[str] = []
+    ip6: str = ""
+    prefix6: int = 0
+    gateway6: str = ""
+    links: dict[str, str] = {}  # alias to container name, for this container alone
+    priority: int = 0
+
+    @property
+    def addressed(self) -> bool:
+        return bool(self.ip or self.ip6)
 
 
 class PublishedPort(msgspec.Struct, frozen=True, kw_only=True):
-    """A port that the host forwards; `host_ip` is "0.0.0.0", "::" or one address of the host."""
+    """A port that the host forwards; `host_ip` is "0.0.0.0", "::" or one address of the host.
+
+    `near`: for clients with private addresses alone (`publish-policy: lan`).
+    """
 
     container_port: int
     proto: str
     host_ip: str
     host_port: int
+    near: bool = False
 
 
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
-    """A prepared network namespace. `netns_path` None means the host's own."""
+    """A prepared network namespace. `netns_path` None means the host's own.
+
+    `hostname` is another name of the container, if its user chose one; `dns` the servers that
+    its user or the daemon's configuration named.
+    """
 
     id: str
     key: str  # SandboxKey of inspect
     netns_path: str | None
     endpoints: list[Endpoint]
+    hostname: str = ""
+    dns: list[str] = []
 
 
 class SavedEndpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,12 +116,21 @@ class EndpointWish(msgspec.Struct, frozen=True, kw_only=True):
     ip: str = ""
     mac: str = ""
     aliases: list[str] = []
+    ip6: str = ""
+    links: dict[str, str] = {}
+    priority: int = 0
 
 
 class EndpointPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a container asks of the network: its mode as `HostConfig.NetworkMode` says it."""
+    """What a container asks of the network: its mode as `HostConfig.NetworkMode` says it.
+
+    `wishes` are its networks, by name or ID, in the order of their interfaces; without any,
+    the mode names the only one.
+    """
 
     container_name: str
     mode: str = "default"
     mac: str = ""
     wishes: dict[str, EndpointWish] = {}
+    hostname: str = ""
+    dns: list[str] = []

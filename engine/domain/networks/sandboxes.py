@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv6Address
 
+import msgspec
 import trio
 
-from engine.domain.networks.addresses import host_interface, mac_of
+from engine.domain.networks import endpoints as placing
 from engine.domain.networks.book import Attachment, Book
+from engine.domain.networks.endpoints import ADDRESSED, bare, gateway_endpoint, veth_plan
 from engine.domain.networks.ports import Links, VethPlan
 from engine.domain.networks.predefined import new_id
 from engine.domain.networks.records import (
@@ -18,13 +20,22 @@ from engine.domain.networks.records import (
     Sandbox,
 )
 from engine.domain.networks.settings import NO_BRIDGE, NetworkSettings
-from engine.errors import Conflict, InvalidParameter
+from engine.errors import Conflict, EngineError, Forbidden, InvalidParameter, NotFound
 
 _JOIN = "container:"
+HOST_CONFLICT = "container cannot be disconnected from host network or connected to host network"
+SHARED_CONFLICT = (
+    "container sharing network namespace with another container or host cannot be connected "
+    "to any other network"
+)
+NONE_CONFLICT = (
+    "container cannot be connected to multiple networks with one of the networks in "
+    "private (none) mode"
+)
 
 
 class Sandboxes:
-    """Makes and removes namespaces; the book says who has what."""
+    """Makes and removes namespaces and what is in them; the book says who has what."""
 
     def __init__(self, settings: NetworkSettings, book: Book, links: Links) -> None:
         self._settings = settings
@@ -34,119 +45,244 @@ class Sandboxes:
     async def prepare(self, container_id: str, plan: EndpointPlan) -> Sandbox:
         if container_id in self._book.attachments:
             raise Conflict(f"container {container_id} has its network already")
-        mode = self._mode(plan)
+        mode = self._mode(plan.mode)
         if mode.startswith(_JOIN):
             return self._join(container_id, plan, mode.removeprefix(_JOIN))
-        network = self._book.find(mode)
-        if network.driver == "host":
-            return self._host(container_id, plan, network)
-        return await self._own(container_id, plan, network)
+        networks = self._networks(plan, mode)
+        if networks[0][0].driver == "host":
+            return self._host(container_id, plan, networks[0][0])
+        return await self._own(container_id, plan, networks)
 
     async def release(self, container_id: str) -> None:
         """Nothing to release is no error: a start may have failed anywhere."""
         attachment = self._book.attachments.pop(container_id, None)
         if attachment is None or attachment.joined or attachment.sandbox.netns_path is None:
             return
-        await self._dismantle(attachment.sandbox)
+        await self._dismantle(attachment)
 
-    def _mode(self, plan: EndpointPlan) -> str:
-        if plan.mode in ("", "default", "bridge"):
+    async def abandon(self, network: NetworkRecord) -> None:
+        """Let go of what was only prepared: their containers prepare anew when they start."""
+        for attachment, _ in list(self._book.attached(network.id)):
+            if not attachment.started:
+                await self.release(attachment.container_id)
+
+    async def connect(self, container_id: str, term: str, wish: EndpointWish) -> Sandbox:
+        """One more network for a container that has its namespace."""
+        attachment, network = self._book.attachment(container_id), self._book.find(term)
+        path = self._refuse(attachment, network)
+        before = attachment.sandbox.endpoints
+        if any(each.network_id == network.id for each in before):
+            raise Forbidden(
+                f"endpoint with name {attachment.name} already exists in network {network.name}"
+            )
+        endpoint = placing.make(self._book, network, wish, "", before)
+        real = [each for each in before if each.addressed]
+        self._reorder(attachment, [*real, endpoint])
+        leads = gateway_endpoint(attachment.sandbox.endpoints) is endpoint
+        first = gateway_endpoint(real) is None
+        veth = self._veth(container_id, network, endpoint, default_route=leads and first)
+        try:
+            await self._links.attach(path, veth)
+            if leads and not first:
+                await self._route(path, endpoint)
+        except BaseException:
+            self._reorder(attachment, before)
+            with trio.CancelScope(shield=True):
+                await self._unplug(path, veth, endpoint)
+            raise
+        return attachment.sandbox
+
+    async def disconnect(self, container_id: str, network_id: str) -> Sandbox:
+        """Take the container out of the network. NotFound when it isn't there."""
+        attachment = self._book.attachment(container_id)
+        endpoint = next(
+            (each for each in attachment.sandbox.endpoints if each.network_id == network_id), None
+        )
+        if endpoint is None:
+            raise NotFound(f"container {container_id} is not connected to the network")
+        network = self._book.networks.get(network_id)
+        if network is not None and network.driver == "host":
+            raise InvalidParameter(HOST_CONFLICT)
+        path = attachment.sandbox.netns_path
+        led = gateway_endpoint(attachment.sandbox.endpoints) is endpoint
+        self._reorder(
+            attachment, [each for each in attachment.sandbox.endpoints if each is not endpoint]
+        )
+        if endpoint.addressed and path is not None:
+            kind = network.driver if network and network.driver != "bridge" else "veth"
+            await self._unplug(path, _gone(endpoint, kind), endpoint)
+            successor = gateway_endpoint(attachment.sandbox.endpoints)
+            if led and successor is not None:
+                await self._route(path, successor)
+        return attachment.sandbox
+
+    def _refuse(self, attachment: Attachment, network: NetworkRecord) -> str:
+        path = attachment.sandbox.netns_path
+        if network.driver == "host" or path is None:
+            raise InvalidParameter(HOST_CONFLICT)
+        if attachment.joined:
+            raise InvalidParameter(SHARED_CONFLICT)
+        if network.driver == "null" or any(
+            not each.addressed for each in attachment.sandbox.endpoints
+        ):
+            raise InvalidParameter(NONE_CONFLICT)
+        return path
+
+    def _mode(self, mode: str) -> str:
+        if mode in ("", "default", "bridge"):
             return "none" if self._settings.bridge == NO_BRIDGE else "bridge"
-        return plan.mode
+        return mode
+
+    def _networks(self, plan: EndpointPlan, mode: str) -> list[tuple[NetworkRecord, EndpointWish]]:
+        """The plan's networks in their order; found before anything is taken."""
+        found: dict[str, tuple[NetworkRecord, EndpointWish]] = {}
+        for term, wish in (plan.wishes or {mode: EndpointWish()}).items():
+            network = self._book.find(self._mode(term))
+            if network.config_only:
+                raise Forbidden(
+                    f"cannot create endpoints in configuration network {network.name!r}"
+                )
+            found.setdefault(network.id, (network, wish))
+        networks = list(found.values())
+        if len(networks) > 1:
+            drivers = {network.driver for network, _ in networks}
+            if "host" in drivers:
+                raise InvalidParameter(SHARED_CONFLICT)
+            if "null" in drivers:
+                raise InvalidParameter(NONE_CONFLICT)
+        return networks
 
     def _attach(
         self, container_id: str, plan: EndpointPlan, sandbox: Sandbox, *, joined: bool
-    ) -> Sandbox:
-        self._book.attachments[container_id] = Attachment(
-            container_id, plan.container_name, sandbox, joined
-        )
-        return sandbox
+    ) -> Attachment:
+        attachment = Attachment(container_id, plan.container_name, sandbox, joined)
+        self._book.attachments[container_id] = attachment
+        return attachment
 
     def _join(self, container_id: str, plan: EndpointPlan, target: str) -> Sandbox:
         other = self._book.attachments.get(target)
         if other is None:
             raise Conflict(f"cannot join network of a non running container: {target}")
         shared = Sandbox(id="", key="", netns_path=other.sandbox.netns_path, endpoints=[])
-        return self._attach(container_id, plan, shared, joined=True)
+        return self._attach(container_id, plan, shared, joined=True).sandbox
 
     def _host(self, container_id: str, plan: EndpointPlan, network: NetworkRecord) -> Sandbox:
         sandbox = Sandbox(
             id=new_id(),
             key=self._links.namespace_path("default"),
             netns_path=None,
-            endpoints=[_bare(network)],
+            endpoints=[bare(network)],
         )
-        return self._attach(container_id, plan, sandbox, joined=False)
+        return self._attach(container_id, plan, sandbox, joined=False).sandbox
 
-    async def _own(self, container_id: str, plan: EndpointPlan, network: NetworkRecord) -> Sandbox:
+    async def _own(
+        self,
+        container_id: str,
+        plan: EndpointPlan,
+        networks: list[tuple[NetworkRecord, EndpointWish]],
+    ) -> Sandbox:
         sandbox_id = new_id()
         path = self._links.namespace_path(sandbox_id)
-        endpoint = self._endpoint(network, plan) if network.driver == "bridge" else _bare(network)
-        sandbox = Sandbox(id=sandbox_id, key=path, netns_path=path, endpoints=[endpoint])
+        sandbox = Sandbox(
+            id=sandbox_id,
+            key=path,
+            netns_path=path,
+            endpoints=self._endpoints(plan, networks),
+            hostname=plan.hostname,
+            dns=plan.dns,
+        )
         # Before the await, so that nobody prepares the same container or address twice.
-        self._attach(container_id, plan, sandbox, joined=False)
-        veths = [self._veth(container_id, network, endpoint)] if endpoint.ip else []
+        attachment = self._attach(container_id, plan, sandbox, joined=False)
+        leader = gateway_endpoint(sandbox.endpoints)
+        veths = [
+            self._veth(container_id, network, endpoint, default_route=endpoint is leader)
+            for (network, _), endpoint in zip(networks, sandbox.endpoints, strict=True)
+            if endpoint.addressed
+        ]
         try:
             await self._links.create_namespace(path, veths)
         except BaseException:
             self._book.attachments.pop(container_id, None)
             with trio.CancelScope(shield=True):
-                await self._dismantle(sandbox)
+                await self._dismantle(attachment)
             raise
         return sandbox
 
-    async def _dismantle(self, sandbox: Sandbox) -> None:
-        """The address is free only once its interface is gone."""
+    def _endpoints(
+        self, plan: EndpointPlan, networks: list[tuple[NetworkRecord, EndpointWish]]
+    ) -> list[Endpoint]:
+        """All addresses or none."""
+        made: list[Endpoint] = []
+        try:
+            for index, (network, wish) in enumerate(networks):
+                if network.driver in ADDRESSED:
+                    mac = "" if index else plan.mac
+                    made.append(placing.make(self._book, network, wish, mac, made))
+                else:
+                    made.append(bare(network))
+        except BaseException:
+            for endpoint in made:
+                self._book.free(endpoint)
+            raise
+        return made
+
+    async def _dismantle(self, attachment: Attachment) -> None:
+        """The addresses are free only once their interfaces are gone.
+
+        They go with the namespace; where others live on in it, they must be taken out.
+        """
+        sandbox = attachment.sandbox
         try:
             if sandbox.netns_path is not None:
+                if self._book.joined(attachment):
+                    await self._strip(sandbox)
                 await self._links.remove_namespace(sandbox.netns_path)
         finally:
             for endpoint in sandbox.endpoints:
                 self._book.free(endpoint)
 
-    def _endpoint(self, network: NetworkRecord, plan: EndpointPlan) -> Endpoint:
-        wish = plan.wishes.get(network.name) or plan.wishes.get(network.id) or EndpointWish()
-        allocator = self._book.allocators[network.id]
-        if wish.ip:
-            address = _address(wish.ip)
-            allocator.take(address)
-        else:
-            address = allocator.take_next()
-        endpoint_id = new_id()
-        return Endpoint(
-            network_id=network.id,
-            network_name=network.name,
-            endpoint_id=endpoint_id,
-            interface="eth0",
-            host_interface=host_interface(endpoint_id),
-            ip=str(address),
-            prefix=IPv4Network(network.subnet).prefixlen,
-            gateway="" if network.internal else network.gateway,
-            mac=(wish.mac or plan.mac or mac_of(address)).lower(),
-            aliases=wish.aliases,
+    async def _strip(self, sandbox: Sandbox) -> None:
+        for endpoint in sandbox.endpoints:
+            network = self._book.networks.get(endpoint.network_id)
+            if endpoint.addressed and sandbox.netns_path is not None:
+                kind = network.driver if network and network.driver != "bridge" else "veth"
+                await self._links.detach(sandbox.netns_path, _gone(endpoint, kind))
+
+    async def _unplug(self, path: str, veth: VethPlan, endpoint: Endpoint) -> None:
+        try:
+            await self._links.detach(path, veth)
+        except EngineError:
+            raise  # the address stays taken while it may be on the wire
+        self._book.free(endpoint)
+
+    async def _route(self, path: str, endpoint: Endpoint) -> None:
+        await self._links.set_gateways(
+            path,
+            endpoint.interface,
+            IPv4Address(endpoint.gateway) if endpoint.gateway else None,
+            IPv6Address(endpoint.gateway6) if endpoint.gateway6 else None,
         )
 
-    def _veth(self, container_id: str, network: NetworkRecord, endpoint: Endpoint) -> VethPlan:
-        return VethPlan(
-            host_name=endpoint.host_interface,
-            name=endpoint.interface,
-            bridge=network.bridge,
-            mac=endpoint.mac,
-            address=IPv4Interface(f"{endpoint.ip}/{endpoint.prefix}"),
-            gateway=IPv4Address(endpoint.gateway) if endpoint.gateway else None,
-            mtu=network.mtu,
-            alias=f"{self._settings.alias}:{container_id[:12]}",
-            isolated=not network.icc,
-        )
+    def _reorder(self, attachment: Attachment, endpoints: list[Endpoint]) -> None:
+        attachment.sandbox = msgspec.structs.replace(attachment.sandbox, endpoints=endpoints)
+
+    def _veth(
+        self, container_id: str, network: NetworkRecord, endpoint: Endpoint, *, default_route: bool
+    ) -> VethPlan:
+        alias = f"{self._settings.alias}:{container_id[:12]}"
+        return veth_plan(network, endpoint, alias, default_route=default_route)
 
 
-def _bare(network: NetworkRecord) -> Endpoint:
-    """An endpoint without interface, on `host` and `none`."""
-    return Endpoint(network_id=network.id, network_name=network.name, endpoint_id=new_id())
-
-
-def _address(text: str) -> IPv4Address:
-    try:
-        return IPv4Address(text)
-    except ValueError as error:
-        raise InvalidParameter(f"invalid IPv4 address: {text}") from error
+def _gone(endpoint: Endpoint, kind: str) -> VethPlan:
+    """As much of an interface as its removal needs."""
+    return VethPlan(
+        host_name=endpoint.host_interface,
+        name=endpoint.interface,
+        bridge="",
+        mac="",
+        address=None,
+        gateway=None,
+        mtu=0,
+        alias="",
+        kind=kind,
+    )

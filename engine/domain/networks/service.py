@@ -7,23 +7,34 @@ what must be atomic doesn't await (the book) or takes turns (the firewall).
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import trio
 
+from engine.domain.networks.administration import Administration
+from engine.domain.networks.attachments import Attachments
 from engine.domain.networks.book import Book
 from engine.domain.networks.hostports import Bind, HostPorts, bind_socket, dynamic_range
 from engine.domain.networks.messages import (
+    Begin,
+    Connect,
+    Create,
+    Disconnect,
     Message,
     Prepare,
+    Prune,
     Publish,
     Release,
+    Remove,
+    Rename,
     Repair,
     Restore,
     Unpublish,
 )
-from engine.domain.networks.ports import Drift, Firewall, Links, Store
+from engine.domain.networks.ports import Drift, Firewall, Links, Resolver, Store
 from engine.domain.networks.publishing import Publishing
+from engine.domain.networks.records import SavedEndpoint
+from engine.domain.networks.relays import Relays
 from engine.domain.networks.sandboxes import Sandboxes
 from engine.domain.networks.settings import NetworkSettings
 from engine.domain.networks.startup import Startup
@@ -32,7 +43,7 @@ from supervisors import Inbox, Letter, Mailbox
 
 log = logging.getLogger(__name__)
 
-Announce = Callable[[str, dict[str, str]], None]
+Announce = Callable[[str, dict[str, str]], Awaitable[None]]
 # A reload of foreign rules is many transactions; look once they are over.
 QUIET = 0.3
 # Notifications can be lost; a look costs two milliseconds in a thread.
@@ -52,6 +63,8 @@ class NetworksService:
         firewall: Firewall,
         store: Store,
         host_ports: HostPorts,
+        resolver: Resolver,
+        relays: Relays,
         announce: Announce | None = None,
     ) -> None:
         self._settings = settings
@@ -60,17 +73,23 @@ class NetworksService:
         self._firewall = firewall
         self._announce = announce
         self._inbox: Inbox[Message] | None = None
-        self.publishing = Publishing(settings, book, links, firewall, host_ports)
-        self._sandboxes = Sandboxes(settings, book, links)
+        self.publishing = Publishing(settings, book, links, firewall, host_ports, relays)
+        sandboxes = Sandboxes(settings, book, links)
+        self._attachments = Attachments(book, sandboxes, self.publishing, resolver)
         self._startup = Startup(settings, book, links, store, self.publishing)
+        self._administration = Administration(
+            settings, book, links, store, self.publishing, sandboxes
+        )
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         with self._mailbox.open() as self._inbox:
-            if self._book.restored:
-                await self.publishing.load()  # a later incarnation: the book has it all
+            if self._book.restored:  # a later incarnation: the book has it all
+                await self.publishing.load()
+                await self._attachments.introduce()
             else:
                 await self._startup.set_up()
             async with trio.open_nursery() as watchers:
+                watchers.start_soon(self.publishing.relays.run)
                 if self._settings.iptables:
                     watchers.start_soon(self._watch)
                     watchers.start_soon(self._look_now_and_then)
@@ -94,23 +113,36 @@ class NetworksService:
             raise Unavailable("the networks are still being restored")
         match message:
             case Prepare(container_id, plan):
-                return self._sandboxes.prepare(container_id, plan)
+                return self._attachments.prepare(container_id, plan)
+            case Begin(container_id):
+                return self._attachments.begin(container_id)
             case Publish(container_id, ports):
                 return self.publishing.publish(container_id, ports)
             case Unpublish(container_id):
                 return self.publishing.unpublish(container_id)
             case Release(container_id):
-                return self._release(container_id)
+                return self._attachments.release(container_id)
+            case Connect(container_id, network, wish):
+                return self._attachments.connect(container_id, network, wish)
+            case Disconnect(container_id, network_id):
+                return self._attachments.disconnect(container_id, network_id)
+            case Rename(container_id, name):
+                return self._attachments.rename(container_id, name)
+            case Create(request):
+                return self._administration.create(request)
+            case Remove(term):
+                return self._administration.remove(term)
+            case Prune(filters):
+                return self._administration.prune(filters)
             case Restore(saved):
-                return self._startup.restore(saved)
+                return self._restore(saved)
             case Repair():
                 return self._repair()
 
-    async def _release(self, container_id: str) -> None:
-        try:
-            await self.publishing.unpublish(container_id)
-        finally:
-            await self._sandboxes.release(container_id)
+    async def _restore(self, saved: Iterable[SavedEndpoint]) -> frozenset[str]:
+        lost = await self._startup.restore(saved)
+        await self._attachments.introduce()
+        return lost
 
     async def _watch(self) -> None:
         """Somebody flushed or reloaded the host's rules: ours are back within a second."""
@@ -137,7 +169,7 @@ class NetworksService:
             reason = drift.base or ", ".join(drift.foreign) or "published ports differed"
             log.warning("the firewall was changed by others and repaired: %s", reason)
             if self._announce is not None:
-                self._announce("firewall-repaired", {"reason": reason})
+                await self._announce("firewall-repaired", {"reason": reason})
         return drift
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv4Network
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Interface, IPv4Network, IPv6Network
 
-from engine.domain.networks.pools import DEFAULT_POOLS, Pool
+from engine.domain.networks.pools import DEFAULT_POOLS, Pool, local_pool
 
 DEFAULT_BRIDGE = "trimaran0"
 NO_BRIDGE = "none"
@@ -16,13 +16,14 @@ NO_BRIDGE = "none"
 class NetworkSettings:
     """`bridge` "none" means no default bridge; `mtu` 0 follows the uplink.
 
-    There is no `userland_proxy`: the firewall alone reaches every published port.
+    `userland_proxy`: carry what the firewall can't divert ([::1]).
     """
 
     engine_id: str
     bridge: str = DEFAULT_BRIDGE
     bip: IPv4Interface | None = None
     fixed_cidr: IPv4Network | None = None
+    fixed_cidr_v6: IPv6Network | None = None  # the default bridge has IPv6 addresses, these
     mtu: int = 0
     pools: Sequence[Pool] = DEFAULT_POOLS
     iptables: bool = True
@@ -30,8 +31,15 @@ class NetworkSettings:
     ip_masq: bool = True
     icc: bool = True
     default_ip: str = "0.0.0.0"
+    userland_proxy: bool = True
+    publish_policy: str = "all"  # or lan, local: for whom a port is that names no host address
+    default_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by driver
 
     @property
     def alias(self) -> str:
         """What every link of ours carries; nothing without it is touched."""
         return f"trimaran:{self.engine_id}"
+
+    @property
+    def all_pools(self) -> tuple[Pool, ...]:
+        return (*self.pools, local_pool(self.engine_id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv4Network, ip_address
 
 from engine.domain.networks import predefined
 from engine.domain.networks.book import Attachment, Book
@@ -47,9 +47,13 @@ class Startup:
         if self._settings.bridge != NO_BRIDGE:
             records = {"bridge": await self._default_bridge(bridge, records.values()), **records}
         for record in records.values():
-            if record.driver == "bridge":
-                await self._ensure_link(record)
             self._book.put(record)
+            try:
+                await self._ensure_link(record)
+            except EngineError as error:
+                if record.name == "bridge":
+                    raise
+                log.error("network %s: %s", record.name, error)
 
     async def restore(self, saved: Iterable[SavedEndpoint]) -> frozenset[str]:
         """Take up what the containers room remembers, and let go of everything else of ours.
@@ -101,17 +105,31 @@ class Startup:
         )
 
     async def _ensure_link(self, record: NetworkRecord) -> None:
-        await self._links.ensure_bridge(predefined.bridge_spec(record, self._settings.alias))
+        """One that can't be made leaves its own containers without network, and nobody else."""
+        if record.config_only:
+            return
+        if record.driver == "bridge":
+            if record.ipv6 and self._settings.ip_forward:
+                await self._links.enable_forwarding6()
+            await self._links.ensure_bridge(predefined.bridge_spec(record, self._settings.alias))
+        elif record.parent:
+            await self._links.ensure_parent(record.parent, self._settings.alias)
 
     def _take_up(self, saved: SavedEndpoint) -> None:
         joined = not saved.sandbox.id
-        attachment = Attachment(saved.container_id, saved.container_name, saved.sandbox, joined)
+        attachment = Attachment(
+            saved.container_id, saved.container_name, saved.sandbox, joined, started=True
+        )
         for endpoint in saved.sandbox.endpoints:
-            if endpoint.ip and endpoint.network_id in self._book.allocators:
-                try:
-                    self._book.allocators[endpoint.network_id].take(IPv4Address(endpoint.ip))
-                except EngineError as error:
-                    log.warning("address of container %s: %s", saved.container_name, error)
+            for text, allocators in (
+                (endpoint.ip, self._book.allocators),
+                (endpoint.ip6, self._book.allocators6),
+            ):
+                if text and endpoint.network_id in allocators:
+                    try:
+                        allocators[endpoint.network_id].take(ip_address(text))
+                    except EngineError as error:
+                        log.warning("address of container %s: %s", saved.container_name, error)
         self._book.attachments[saved.container_id] = attachment
         self._publishing.adopt(attachment, saved.ports)
 
@@ -121,6 +139,7 @@ class Startup:
             for attachment in self._book.attachments.values()
             for endpoint in attachment.sandbox.endpoints
         }
-        gone = await self._links.sweep(f"{self._settings.alias}:", keep)
+        keep |= {network.bridge or network.parent for network in self._book.networks.values()}
+        gone = await self._links.sweep(self._settings.alias, keep)
         if gone:
             log.info("deleted stale links: %s", ", ".join(gone))

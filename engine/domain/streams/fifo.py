@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+from collections.abc import Iterator
 
 import trio
 
@@ -22,6 +23,26 @@ def make_fifos(directory: str, names: list[str]) -> dict[str, str]:
         with contextlib.suppress(FileExistsError):
             os.mkfifo(path, 0o600)
     return paths
+
+
+@contextlib.contextmanager
+def held_open(directory: str) -> Iterator[None]:
+    """Our ends of all output FIFOs below a directory, for a moment, so that nobody waits for them.
+
+    A shim that is told to start a process opens its FIFOs and waits for their readers, whose
+    daemon may be dead by then; until it gets on, it answers nothing about its container.
+    """
+    fds = []
+    try:
+        for folder, _, names in os.walk(directory):
+            for name in {"stdout", "stderr"}.intersection(names):
+                with contextlib.suppress(OSError):
+                    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+                    fds.append(os.open(os.path.join(folder, name), flags))
+        yield
+    finally:
+        for fd in fds:
+            os.close(fd)
 
 
 class FifoReader:

@@ -37,9 +37,9 @@ async def test_bridge_is_made_surveyed_and_removed() -> None:
         await netlink.ensure_bridge(SPEC)
         view = await netlink.survey("t0")
         assert (view.bridge_address, view.bridge_alias) == (SPEC.address, "trimaran:e1")
-        await netlink.remove_bridge("t0", "somebody else's")
+        await netlink.remove_link("t0", "somebody else's")
         assert "t0" in run("ip", "-o", "link")
-        await netlink.remove_bridge("t0", "trimaran:e1")
+        await netlink.remove_link("t0", "trimaran:e1")
         assert "t0" not in run("ip", "-o", "link")
 
 

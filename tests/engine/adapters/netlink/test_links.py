@@ -60,7 +60,7 @@ async def test_bridge_of_others_is_refused_unless_it_fits() -> None:
     run("ip", "addr", "add", "10.1.0.1/24", "dev", "t0")
     links.ensure_bridge(SPEC)
     assert shown()["mtu"] == 1500
-    links.remove_bridge("t0", SPEC.alias)
+    links.remove_link("t0", SPEC.alias)
     assert shown()["inet"] == ["10.1.0.1/24"]
 
 
@@ -102,9 +102,9 @@ async def test_sweep_deletes_only_our_veths_that_nobody_owns() -> None:
 @in_lab
 async def test_removal_takes_only_our_bridge() -> None:
     links.ensure_bridge(SPEC)
-    links.remove_bridge("t0", "trimaran:e2")
+    links.remove_link("t0", "trimaran:e2")
     assert shown() == WANTED
-    links.remove_bridge("t0", SPEC.alias)
-    links.remove_bridge("t0", SPEC.alias)
+    links.remove_link("t0", SPEC.alias)
+    links.remove_link("t0", SPEC.alias)
     assert links.survey("t0").bridge_alias is None
     links.ensure_bridge(replace(SPEC, mtu=1500))

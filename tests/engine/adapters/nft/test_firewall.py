@@ -10,7 +10,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from engine.adapters.nft.firewall import NftFirewall
-from engine.domain.networks.ports import BridgeRules, FirewallPlan, PortForward
+from engine.domain.networks.ports import BridgeRules, Change, FirewallPlan, PortForward
 from tests.integration.network_lab import in_lab, run
 
 pytestmark = pytest.mark.integration
@@ -51,7 +51,7 @@ async def test_change_survives_a_flush_in_between() -> None:
     firewall = NftFirewall("e1")
     await firewall.load(replace(PLAN, forwards=frozenset([LOCAL])))
     run("nft", "flush", "ruleset")
-    await firewall.change(PLAN, add=[WEB], remove=[])
+    await firewall.change(PLAN, Change(add=(WEB,)))
     assert not await firewall.drift(PLAN)
 
 

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network
-
-import pytest
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from engine.adapters.nft import ruleset
-from engine.domain.networks.ports import BridgeRules, FirewallPlan, PortForward
+from engine.domain.networks.ports import BridgeRules, Change, FirewallPlan, PortForward
 
 WEB = PortForward("tcp", None, 80, IPv4Address("10.0.0.2"), 8080)
 LOCAL = PortForward("udp", IPv4Address("127.0.0.1"), 53, IPv4Address("10.0.0.2"), 53)
@@ -15,7 +13,7 @@ PLAN = FirewallPlan((NET,), frozenset([WEB, LOCAL]), ("eth0",))
 
 
 def test_change_is_deletions_before_additions() -> None:
-    assert ruleset.change("t", add=[WEB], remove=[LOCAL]) == (
+    assert ruleset.change("t", Change(add=(WEB,), remove=(LOCAL,))) == (
         "delete element inet t exact4 { udp . 127.0.0.1 . 53 }\n"
         "add element inet t any4 { tcp . 80 : 10.0.0.2 . 8080 }\n"
     )
@@ -28,8 +26,41 @@ def test_replacement_holds_the_published_ports() -> None:
     assert "elements = { udp . 127.0.0.1 . 53 : 10.0.0.2 . 53 };" in text
 
 
-def test_empty_map_names_no_elements() -> None:
-    assert "elements" not in ruleset.replacement("t", replace(PLAN, forwards=frozenset()))
+def test_new_network_is_elements_of_sets() -> None:
+    closed = replace(NET, icc=False, internal=True, subnet6=IPv6Network("fd00::/64"))
+    assert ruleset.change("t", Change(new_bridges=(closed,))).splitlines() == [
+        'add element inet t bridges { "br0" }',
+        'add element inet t same { "br0" . "br0" }',
+        'add element inet t internal { "br0" }',
+        "add element inet t nets4 { 10.0.0.0/24 }",
+        "add element inet t nets6 { fd00::/64 }",
+    ]
+
+
+def test_open_network_lets_neighbours_talk_and_leaves_under_the_hosts_address() -> None:
+    assert ruleset.members(NET) == {
+        "bridges": "br0",
+        "same": "br0 . br0",
+        "neighbours": "br0 . br0",
+        "nets4": "10.0.0.0/24",
+        "masq4": "10.0.0.0/24",
+    }
+    assert "masq4" not in ruleset.members(replace(NET, masquerade=False))
+
+
+def test_ipv6_port_has_maps_of_its_own() -> None:
+    web6 = PortForward("tcp", None, 80, IPv6Address("fd00::2"), 8080)
+    text = ruleset.change(
+        "t", Change(add=(web6, replace(web6, host_ip=IPv6Address("2001:db8::1"))))
+    )
+    assert text == (
+        "add element inet t any6 { tcp . 80 : fd00::2 . 8080 }\n"
+        "add element inet t exact6 { tcp . 2001:db8::1 . 80 : fd00::2 . 8080 }\n"
+    )
+
+
+def test_empty_maps_and_sets_name_no_elements() -> None:
+    assert "elements" not in ruleset.replacement("t", FirewallPlan())
 
 
 def test_mark_is_about_the_rules_and_not_the_ports() -> None:
@@ -37,28 +68,20 @@ def test_mark_is_about_the_rules_and_not_the_ports() -> None:
     assert ruleset.is_mark(ruleset.mark(PLAN))
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        replace(PLAN, closed_links=()),
-        replace(PLAN, bridges=()),
-        replace(PLAN, bridges=(replace(NET, masquerade=False),)),
-        replace(PLAN, bridges=(replace(NET, internal=True),)),
-        replace(PLAN, bridges=(replace(NET, icc=False),)),
-    ],
-)
-def test_every_wish_of_a_network_shows_in_the_mark(changed: FirewallPlan) -> None:
-    assert ruleset.mark(changed) != ruleset.mark(PLAN)
+def test_mark_is_not_about_the_networks_either() -> None:
+    assert ruleset.mark(PLAN) == ruleset.mark(replace(PLAN, bridges=()))
+    assert ruleset.mark(PLAN) != ruleset.mark(replace(PLAN, closed_links=()))
 
 
 def test_rules_are_counted_by_chain() -> None:
     counts = ruleset.rule_counts(PLAN)
     assert counts == {
         "raw": 1,
-        "publish": 2,
+        "near": 3,
+        "publish": 8,
         "prerouting": 1,
         "output": 1,
-        "postrouting": 3,
-        "forward": 2,
+        "postrouting": 5,
+        "forward": 3,
         "into": 4,
     }

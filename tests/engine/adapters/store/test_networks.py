@@ -1,24 +1,66 @@
+"""The network records in a real database, written by the real store service."""
+
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
+
+import trio
 
 from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
+from engine.adapters.store.service import StoreService
+from engine.domain.events.bus import EventBus
+from engine.domain.events.facade import Journal
+from engine.domain.events.messages import Commit
 from engine.domain.networks.records import NetworkRecord
-from tests.fakes.journal import FakeJournal
+from supervisors import Mailbox
 
-BRIDGE = NetworkRecord(
-    id="n1", name="bridge", driver="bridge", created="2020-01-01T00:00:00Z", labels={"a": "b"}
+RECORD = NetworkRecord(
+    id="n1", name="front", driver="bridge", created="", subnet="10.0.0.0/24", auxiliary={"a": "b"}
 )
 
 
-async def test_records_are_written_through_the_journal_and_read_from_the_database(
-    tmp_path: Path,
-) -> None:
-    database, journal = Database(tmp_path / "state.db"), FakeJournal()
-    store = NetworkStore(database, journal)  # type: ignore[arg-type]
-    assert await store.load() == []
-    await store.save(BRIDGE)
-    database.commit(journal.batches)
-    assert await store.load() == [BRIDGE]
+@contextlib.asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[tuple[NetworkStore, Database]]:
+    database = Database(path / "state.db")
+    mailbox: Mailbox[Commit] = Mailbox("store", 64)
+    bus = EventBus(database)
+    service = StoreService(database, mailbox, bus.committed, bus.resume)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(lambda task_status: service.run(task_status=task_status))
+        yield NetworkStore(database, Journal(mailbox)), database
+        await service.stop()
     database.close()
+
+
+def told(database: Database) -> list[tuple[str, str, dict[str, str]]]:
+    messages = [event.message() for event in database.read_events(0, 100)]
+    return [(each.action, each.actor.id, each.actor.attributes) for each in messages]
+
+
+async def test_record_outlives_the_daemon_with_its_event(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (store, database):
+        await store.save(RECORD, "create")
+        assert told(database) == [("create", "n1", {"name": "front", "type": "bridge"})]
+    async with opened(tmp_path) as (store, _):
+        assert await store.load() == [RECORD]
+
+
+async def test_predefined_networks_are_kept_silently(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (store, database):
+        await store.save(RECORD)
+        assert told(database) == []
+
+
+async def test_removed_record_is_gone_with_its_event(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (store, database):
+        await store.save(RECORD)
+        await store.delete(RECORD)
+        await store.pruned()
+        assert await store.load() == []
+        assert told(database) == [
+            ("destroy", "n1", {"name": "front", "type": "bridge"}),
+            ("prune", "", {"reclaimed": "0"}),
+        ]

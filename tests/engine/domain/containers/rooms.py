@@ -27,6 +27,7 @@ from engine.domain.containers.sysinfo import SysInfo
 from engine.domain.containers.volumes import ContainerVolumes
 from engine.domain.containers.watcher import ShimWatcher
 from engine.domain.execs.facade import Execs
+from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.models.containers import CreateRequest, HostConfig, RestartPolicy
@@ -34,7 +35,14 @@ from supervisors import ChildSpec, Supervisor
 from tests.engine.domain.containers.passing import settled, time_passing
 from tests.engine.domain.networks import rooms as networks
 from tests.engine.domain.volumes import rooms as volumes
-from tests.fakes.host import FACTS, FakeFiles, FakeHolder, FakeHost, FakeRootFS
+from tests.fakes.host import (
+    FACTS,
+    FakeFiles,
+    FakeHolder,
+    FakeHost,
+    FakeLeftovers,
+    FakeRootFS,
+)
 from tests.fakes.images import LAYER, FakeImages
 from tests.fakes.journal import FakeJournal
 from tests.fakes.runtime import FakeRuntime
@@ -50,6 +58,7 @@ class Machine:
     rootfs: FakeRootFS = field(default_factory=FakeRootFS)
     files: FakeFiles = field(default_factory=FakeFiles)
     host: FakeHost = field(default_factory=FakeHost)
+    leftovers: FakeLeftovers = field(default_factory=FakeLeftovers)
     images: FakeImages = field(default_factory=FakeImages)
     holder: FakeHolder = field(default_factory=FakeHolder)
     network: networks.Room = field(default_factory=networks.Room)
@@ -89,6 +98,7 @@ class Daemon:
         self.outside = Outside(
             runtime=machine.runtime,
             rootfs=machine.rootfs,
+            leftovers=machine.leftovers,
             files=machine.files,
             host=machine.host,
             journal=machine.journal,  # type: ignore[arg-type]
@@ -105,6 +115,7 @@ class Daemon:
         self.nursery = Nursery(self.room, self.supervisor)
         self.containers = Containers(self.room, self.nursery)
         self.execs = Execs(self.exec_store, self.room, self.nursery)
+        self.execs.restore(machine.journal.intents(EXEC))
         self.contents = Contents(self.room)
         self.commits = Commits(self.room, self.containers)
         self.prunes = Prunes(self.room, self.containers)

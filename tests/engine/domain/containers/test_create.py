@@ -226,10 +226,10 @@ async def test_create_that_fails_late_takes_everything_back(tmp_path: Path) -> N
 
 async def test_create_of_which_the_store_says_nothing_is_taken_back(tmp_path: Path) -> None:
     async with running(tmp_path) as daemon:
-        daemon.journal.away = True
+        daemon.journal.refused = "create"
         with pytest.raises(Unavailable):
             await daemon.create("web", volumes={"/data": {}})
-        daemon.journal.away = False
+        daemon.journal.refused = ""
         await trio.sleep(0.6)
         assert nothing_is_left(daemon)
         assert daemon.journal.actions() == ["create", "destroy"]

@@ -196,3 +196,47 @@ async def test_removed_container_is_let_alone(tmp_path: Path) -> None:
         async with cell.slot:
             await reconcile(cell, daemon.outside)
         assert daemon.runtime.calls == before
+
+
+async def test_nothing_is_concluded_from_a_shim_that_does_not_answer(
+    tmp_path: Path, patient_clock: MockClock
+) -> None:
+    machine = Machine(tmp_path, options={"live_restore": True})
+    async with living(machine) as daemon:
+        cell = await daemon.run("web")
+    process = machine.runtime.tasks.process(cell.id)
+    pid, process.status, process.pid = process.pid, "unknown", 0
+    async with living(machine) as daemon:
+        found = daemon.containers.cell("web")
+        assert found.record.state.status is Status.RUNNING
+        process.status, process.pid = "running", pid
+        await trio.sleep(5)
+        assert (found.record.state.status, found.record.state.pid) == (Status.RUNNING, pid)
+    machine.close()
+
+
+async def test_task_that_may_be_on_its_way_for_a_dead_daemon_is_looked_for_on_the_host(
+    tmp_path: Path,
+) -> None:
+    machine = Machine(tmp_path)
+    async with living(machine) as daemon:
+        cell = await daemon.create("web")
+        await settled()
+        await machine.journal.commit(Batch().open(intent("start", cell.record, generation=1)))
+    async with living(machine):
+        assert cell.id in machine.leftovers.removed
+
+
+async def test_task_that_ran_on_unknown_to_anybody_is_killed_with_its_container(
+    tmp_path: Path,
+) -> None:
+    machine = Machine(tmp_path)
+    async with living(machine) as daemon:
+        cell = await daemon.create("web")
+        await settled()
+    await machine.runtime.tasks.create(cell.id, rootfs=[])
+    await machine.runtime.tasks.start(cell.id)
+    async with living(machine) as daemon:
+        await settled()
+        assert machine.runtime.tasks.all == {}
+        assert daemon.containers.cell("web").record.state.status is Status.CREATED

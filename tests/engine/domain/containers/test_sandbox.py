@@ -11,7 +11,12 @@ from engine.domain.containers.sandbox import Sandboxes, saved_endpoint
 from engine.domain.networks.facade import PublishedPort
 from engine.errors import NotFound
 from engine.models.containers import ContainerConfig, HostConfig
-from engine.models.networks import EndpointIPAMConfig, EndpointSettings, PortBinding
+from engine.models.networks import (
+    EndpointIPAMConfig,
+    EndpointSettings,
+    NetworkCreateRequest,
+    PortBinding,
+)
 from tests.engine.domain.containers.containers import container
 from tests.engine.domain.networks.rooms import Room, running
 
@@ -121,8 +126,10 @@ async def test_only_what_runs_is_handed_over_after_a_restart() -> None:
 
 
 async def test_address_that_is_wished_for_is_told_to_the_network() -> None:
-    async with sandboxes() as (_, asked):
-        wish = EndpointSettings(ipam_config=EndpointIPAMConfig(ipv4_address="172.17.0.77"))
-        record = container(host=HostConfig(network_mode="bridge"), endpoints={"bridge": wish})
+    async with sandboxes() as (room, asked):
+        await room.networks.create(NetworkCreateRequest(name="front"))
+        wish = EndpointSettings(ipam_config=EndpointIPAMConfig(ipv4_address="172.18.0.77"))
+        record = container(host=HostConfig(network_mode="front"), endpoints={"front": wish})
         place = await asked.prepare(record)
-        assert [each.ip for each in place.sandbox.endpoints] == ["172.17.0.77"]
+        assert [each.ip for each in place.sandbox.endpoints] == ["172.18.0.77"]
+        assert place.resolver

@@ -107,3 +107,23 @@ async def test_daemon_sweeps_at_its_start(tmp_path: Path) -> None:
         async with living(machine):
             await settled()
             assert machine.runtime.containers.all == {}
+
+
+async def test_what_containerd_has_lost_sight_of_is_taken_from_the_host(tmp_path: Path) -> None:
+    async with running(tmp_path) as daemon:
+        runs, idle = await daemon.run("web"), await daemon.create("db")
+        await settled()
+        leftovers = daemon.machine.leftovers
+        leftovers.all = {runs.id, idle.id, ORPHAN}
+        await sweep(daemon.room.registry, daemon.outside)
+        assert set(leftovers.removed) == {idle.id, ORPHAN}
+
+
+async def test_what_is_begun_at_the_moment_is_no_leftover(tmp_path: Path) -> None:
+    async with running(tmp_path) as daemon:
+        cell = await daemon.create("web")
+        await settled()
+        daemon.machine.leftovers.all = {cell.id}
+        async with cell.slot:
+            await sweep(daemon.room.registry, daemon.outside)
+        assert daemon.machine.leftovers.removed == []

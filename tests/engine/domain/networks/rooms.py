@@ -10,13 +10,14 @@ import trio
 
 from engine.domain.networks.facade import EndpointPlan, Networks, NetworkSettings
 from engine.domain.networks.hostports import HostPorts
-from tests.fakes.networks import FakeFirewall, FakeHost, FakeLinks, FakeStore
+from tests.fakes.networks import FakeFirewall, FakeHost, FakeLinks, FakeResolver, FakeStore
 
 
 @dataclass
 class Room:
     links: FakeLinks = field(default_factory=FakeLinks)
     store: FakeStore = field(default_factory=FakeStore)
+    resolver: FakeResolver = field(default_factory=FakeResolver)
     host: FakeHost = field(default_factory=FakeHost)
     firewall: FakeFirewall = field(default_factory=FakeFirewall)
     events: list[str] = field(default_factory=list)
@@ -26,6 +27,9 @@ class Room:
     def __post_init__(self) -> None:
         self.networks = self.daemon()
 
+    async def announced(self, name: str, attributes: dict[str, str]) -> None:
+        self.events.append(name)
+
     def daemon(self) -> Networks:
         """Another life of the daemon on the same host."""
         return Networks(
@@ -33,8 +37,9 @@ class Room:
             links=self.links,
             firewall=self.firewall,
             store=self.store,
+            resolver=self.resolver,
             host_ports=HostPorts(self.host.bind, (32768, 60999)),
-            announce=lambda name, _: self.events.append(name),
+            announce=self.announced,
         )
 
 

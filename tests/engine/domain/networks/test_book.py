@@ -37,7 +37,9 @@ def test_unknown_and_ambiguous_are_answers() -> None:
         book.find("nope")
     with pytest.raises(NotFound, match="network  not found"):
         book.find("")
-    with pytest.raises(InvalidParameter, match=r"network aa is ambiguous \(2 matches\)"):
+    with pytest.raises(
+        InvalidParameter, match=r"network aa is ambiguous \(2 matches found based on ID prefix\)"
+    ):
         book.find("aa")
 
 

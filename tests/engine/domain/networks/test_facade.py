@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import pytest
 from trio.testing import MockClock
 
-from engine.errors import Forbidden, NotFound
 from tests.engine.domain.networks.rooms import Room, plan, running
 
 
@@ -44,13 +42,11 @@ async def test_inspect_shows_the_default_bridge_as_dockerd_does(autojump_clock: 
 async def test_renamed_container_is_shown_by_its_new_name(autojump_clock: MockClock) -> None:
     async with running(Room()) as networks:
         await networks.prepare("c1", plan("old"))
-        networks.rename("c1", "new")
+        assert await networks.begin("c1")
+        await networks.rename("c1", "new")
         assert networks.inspect("bridge")["Containers"]["c1"]["Name"] == "new"
 
 
-async def test_predefined_networks_are_not_removed(autojump_clock: MockClock) -> None:
+async def test_what_was_not_prepared_does_not_begin(autojump_clock: MockClock) -> None:
     async with running(Room()) as networks:
-        with pytest.raises(Forbidden, match="bridge is a pre-defined network and cannot be"):
-            networks.refuse_removal("bridge")
-        with pytest.raises(NotFound, match="network nope not found"):
-            networks.refuse_removal("nope")
+        assert not await networks.begin("c1")

@@ -3,13 +3,11 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 
 import msgspec
-import pytest
 
 from engine.domain.networks import predefined, views
 from engine.domain.networks.book import Attachment, Book
 from engine.domain.networks.ports import Drift, FirewallPlan, PortForward
 from engine.domain.networks.records import Endpoint, NetworkRecord, PublishedPort, Sandbox
-from engine.errors import InvalidParameter
 
 USER = NetworkRecord(
     id="u" * 64, name="frontend", driver="bridge", created="", labels={"tier": "web", "x": ""}
@@ -23,43 +21,6 @@ def book() -> Book:
     return known
 
 
-@pytest.mark.parametrize(
-    ("filters", "expected"),
-    [
-        ({}, {"none", "host", "frontend"}),
-        ({"driver": ["null", "host"]}, {"none", "host"}),
-        ({"type": ["custom"]}, {"frontend"}),
-        ({"type": ["builtin"]}, {"none", "host"}),
-        ({"name": ["fron"]}, {"frontend"}),
-        ({"name": ["^(host|none)$"]}, {"none", "host"}),
-        ({"name": ["("]}, set()),
-        ({"id": ["uuu"]}, {"frontend"}),
-        ({"label": ["tier"]}, {"frontend"}),
-        ({"label": ["tier=web", "x"]}, {"frontend"}),
-        ({"label": ["tier=db"]}, set()),
-        ({"scope": ["swarm"]}, set()),
-        ({"dangling": ["true"]}, {"frontend"}),
-        ({"dangling": ["0"]}, {"none", "host"}),
-        ({"driver": ["bridge"], "name": ["host"]}, set()),
-    ],
-)
-def test_filters_choose_as_dockerd_does(filters: dict[str, list[str]], expected: set[str]) -> None:
-    assert {record.name for record in views.matching(book(), filters)} == expected
-
-
-@pytest.mark.parametrize(
-    ("filters", "text"),
-    [
-        ({"foo": ["x"]}, "invalid filter 'foo'"),
-        ({"type": ["cust"]}, "invalid filter: 'type'='cust'"),
-        ({"dangling": ["zz"]}, "invalid value for filter 'dangling'"),
-    ],
-)
-def test_unknown_filters_are_refused(filters: dict[str, list[str]], text: str) -> None:
-    with pytest.raises(InvalidParameter, match=text):
-        views.matching(book(), filters)
-
-
 def test_inspect_names_the_containers_and_their_addresses() -> None:
     known = book()
     endpoint = Endpoint(
@@ -67,7 +28,7 @@ def test_inspect_names_the_containers_and_their_addresses() -> None:
         mac="02:42:0a:00:00:02",
     )  # fmt: skip
     sandbox = Sandbox(id="s", key="k", netns_path="/n", endpoints=[endpoint])
-    known.attachments["c1"] = Attachment("c1", "web", sandbox)
+    known.attachments["c1"] = Attachment("c1", "web", sandbox, started=True)
     assert views.inspect_view(USER, known)["Containers"] == {
         "c1": {
             "Name": "web",
@@ -78,6 +39,32 @@ def test_inspect_names_the_containers_and_their_addresses() -> None:
         }
     }
     assert views.summary(USER)["Containers"] == {}
+    known.attachments["c1"].started = False  # prepared ahead of its start
+    assert views.inspect_view(USER, known)["Containers"] == {}
+
+
+def test_both_families_are_shown_with_what_is_reserved() -> None:
+    record = msgspec.structs.replace(
+        USER,
+        ipv6=True,
+        subnet="10.0.0.0/24",
+        gateway="10.0.0.1",
+        ip_range="10.0.0.128/25",
+        auxiliary={"router": "10.0.0.9"},
+        subnet6="fd00::/64",
+        gateway6="fd00::1",
+    )
+    view = views.inspect_view(record, None)
+    assert view["EnableIPv6"] is True
+    assert view["IPAM"]["Config"] == [
+        {
+            "Subnet": "10.0.0.0/24",
+            "IPRange": "10.0.0.128/25",
+            "Gateway": "10.0.0.1",
+            "AuxiliaryAddresses": {"router": "10.0.0.9"},
+        },
+        {"Subnet": "fd00::/64", "Gateway": "fd00::1"},
+    ]
 
 
 def test_views_are_json() -> None:

@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from engine.domain.streams.fifo import CHUNK, FifoReader, FifoWriter, make_fifos
+from engine.domain.streams.fifo import CHUNK, FifoReader, FifoWriter, held_open, make_fifos
 
 
 @pytest.fixture
@@ -111,3 +111,13 @@ async def test_close_wakes_a_blocked_writer(path: str) -> None:
         await wait_all_tasks_blocked()
         writer.close()
     reader.close()
+
+
+def test_who_waits_for_a_reader_gets_on_while_the_outputs_are_held(tmp_path: Path) -> None:
+    paths = make_fifos(str(tmp_path / "id" / "exec-1"), ["stdin", "stdout"])
+    with held_open(str(tmp_path / "id")):
+        os.close(os.open(paths["stdout"], os.O_WRONLY | os.O_NONBLOCK))
+        with pytest.raises(OSError, match="No such device"):
+            os.open(paths["stdin"], os.O_WRONLY | os.O_NONBLOCK)
+    with pytest.raises(OSError, match="No such device"):
+        os.open(paths["stdout"], os.O_WRONLY | os.O_NONBLOCK)

@@ -1,0 +1,126 @@
+"""A container's place in a network: its addresses taken from the book, its interface as it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_network
+
+from engine.domain.networks.addresses import (
+    AddressAllocator,
+    host_interface,
+    mac_of,
+    next_interface,
+    parse_address,
+)
+from engine.domain.networks.book import Book
+from engine.domain.networks.pools import Address
+from engine.domain.networks.ports import VethPlan
+from engine.domain.networks.predefined import new_id
+from engine.domain.networks.records import Endpoint, EndpointWish, NetworkRecord
+from engine.errors import InvalidParameter
+
+ADDRESSED = ("bridge", "macvlan", "ipvlan")
+
+
+def bare(network: NetworkRecord) -> Endpoint:
+    """An endpoint without interface, on `host` and `none`."""
+    return Endpoint(network_id=network.id, network_name=network.name, endpoint_id=new_id())
+
+
+def check_wish(network: NetworkRecord, wish: EndpointWish) -> None:
+    """What the predefined networks can't give. Raises InvalidParameter with dockerd's texts."""
+    if not network.predefined:
+        return
+    if wish.ip or wish.ip6:
+        raise InvalidParameter(
+            "user specified IP address is supported on user defined networks only"
+        )
+    if wish.aliases:
+        raise InvalidParameter(
+            "network-scoped alias is supported only for containers in user defined networks"
+        )
+
+
+def make(
+    book: Book, network: NetworkRecord, wish: EndpointWish, mac: str, beside: Iterable[Endpoint]
+) -> Endpoint:
+    """Takes the addresses: all or none. Nothing here awaits."""
+    check_wish(network, wish)
+    endpoint_id = new_id()
+    ip = _take(book.allocators.get(network.id), wish.ip, 4)
+    try:
+        ip6 = _take(book.allocators6.get(network.id), wish.ip6, 6)
+    except BaseException:
+        if ip is not None:
+            book.allocators[network.id].free(ip)
+        raise
+    chosen = wish.mac or mac or _mac(ip or ip6)
+    veth = network.driver == "bridge"
+    return Endpoint(
+        network_id=network.id,
+        network_name=network.name,
+        endpoint_id=endpoint_id,
+        interface=next_interface(network.prefix, (each.interface for each in beside)),
+        host_interface=host_interface(endpoint_id) if veth else "",
+        ip=str(ip or ""),
+        prefix=ip_network(network.subnet).prefixlen if ip else 0,
+        gateway=network.gateway if ip and not network.internal else "",
+        ip6=str(ip6 or ""),
+        prefix6=ip_network(network.subnet6).prefixlen if ip6 else 0,
+        gateway6=network.gateway6 if ip6 and not network.internal else "",
+        mac=chosen.lower() if network.driver != "ipvlan" else "",
+        aliases=wish.aliases,
+        links=wish.links,
+        priority=wish.priority,
+    )
+
+
+def _take(allocator: AddressAllocator | None, wish: str, version: int) -> Address | None:
+    if allocator is None:
+        if wish:
+            raise InvalidParameter(
+                f"invalid address {wish}: It does not belong to any of this network's subnets"
+            )
+        return None
+    if not wish:
+        return allocator.take_next()
+    address = parse_address(wish, version)
+    allocator.take(address)
+    return address
+
+
+def _mac(address: Address | None) -> str:
+    return mac_of(address) if address is not None else ""
+
+
+def gateway_endpoint(endpoints: Iterable[Endpoint]) -> Endpoint | None:
+    """Which one has the default route and the published ports: the highest priority, then both
+    families before one, then the network's name, as dockerd chooses."""
+    leading = [each for each in endpoints if each.gateway or each.gateway6]
+    return min(
+        leading,
+        key=lambda e: (-e.priority, not (e.gateway and e.gateway6), e.network_name),
+        default=None,
+    )
+
+
+def veth_plan(
+    network: NetworkRecord, endpoint: Endpoint, alias: str, *, default_route: bool
+) -> VethPlan:
+    gateway = endpoint.gateway if default_route else ""
+    gateway6 = endpoint.gateway6 if default_route else ""
+    return VethPlan(
+        host_name=endpoint.host_interface,
+        name=endpoint.interface,
+        bridge=network.bridge or network.parent,
+        mac=endpoint.mac,
+        address=IPv4Interface(f"{endpoint.ip}/{endpoint.prefix}") if endpoint.ip else None,
+        address6=IPv6Interface(f"{endpoint.ip6}/{endpoint.prefix6}") if endpoint.ip6 else None,
+        gateway=IPv4Address(gateway) if gateway else None,
+        gateway6=IPv6Address(gateway6) if gateway6 else None,
+        mtu=network.mtu,
+        alias=alias,
+        isolated=not network.icc,
+        kind="veth" if network.driver == "bridge" else network.driver,
+        mode=network.mode,
+    )
