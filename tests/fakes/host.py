@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import trio
 
 from engine.domain.system.facts import Facts
-from engine.errors import NotFound
+from engine.errors import NotFound, SystemFailure
+from engine.models.devices import DeviceNode
 from engine.models.files import Change, Extraction, PathStat, Root
 from engine.models.runtime import Mount
 
@@ -34,12 +36,21 @@ FACTS = Facts(
 
 @dataclass
 class FakeRootFS:
-    """`files` are in every root; `populated` counts the init layers made."""
+    """`files` are in every root; `populated` counts the init layers made, `shm` is what is mounted."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     populated: int = 0
     reads: int = 0
     failure: Exception | None = None
+    shm: dict[Path, int] = field(default_factory=dict)
+
+    async def mount_shm(self, path: Path, size: int) -> None:
+        await trio.lowlevel.checkpoint()
+        self.shm[path] = size
+
+    async def unmount_shm(self, path: Path) -> None:
+        await trio.lowlevel.checkpoint()
+        self.shm.pop(path, None)
 
     async def read(self, mounts: Sequence[Mount], *paths: str) -> list[bytes]:
         await trio.lowlevel.checkpoint()
@@ -91,6 +102,19 @@ class FakeHost:
     asked: list[tuple[str, ...]] = field(default_factory=list)
     cpu_ns: int = 1_000_000_000
     counters: dict[str, dict[str, int]] = field(default_factory=dict)
+    nodes: dict[str, list[DeviceNode]] = field(default_factory=dict)
+
+    async def devices(self, path: str = "") -> Sequence[DeviceNode]:
+        await trio.lowlevel.checkpoint()
+        if path and path not in self.nodes:
+            raise FileNotFoundError(2, "No such file or directory", path)
+        return self.nodes.get(path, [])
+
+    async def block_device(self, path: str) -> tuple[int, int]:
+        await trio.lowlevel.checkpoint()
+        if path not in self.nodes:
+            raise SystemFailure(f"{path}: no such file or directory")
+        return self.nodes[path][0].major, self.nodes[path][0].minor
 
     async def ps(self, arguments: Sequence[str]) -> str:
         await trio.lowlevel.checkpoint()

@@ -92,7 +92,7 @@ def _tail(text: str) -> int | None:
 
 
 def moment(text: str, name: str) -> int | None:
-    """Unix seconds with a fraction, RFC 3339, or a duration back from now; in nanoseconds."""
+    """Unix seconds with a fraction, or RFC 3339; in nanoseconds. None without a limit ("" and 0)."""
     if text in ("", "0"):
         return None
     if match := SECONDS.fullmatch(text):

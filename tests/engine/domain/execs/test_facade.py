@@ -3,8 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trio
 from trio.testing import MockClock
 
+from engine.domain.execs.facade import READY_PATIENCE
 from engine.domain.execs.messages import ExecExited
 from engine.errors import Conflict, InvalidParameter, NotFound, SystemFailure
 from engine.models.execs import ExecConfig, ExecStartRequest
@@ -94,12 +96,31 @@ async def test_size_of_the_start_is_the_terminals_and_can_be_changed(
     async with running(tmp_path) as daemon:
         cell = await daemon.run("web")
         exec_id = await daemon.execs.create("web", ExecConfig(cmd=["sh"], tty=True))
-        with pytest.raises(SystemFailure, match="timeout waiting for exec session ready"):
-            await daemon.execs.resize(exec_id, 40, 120)
         request = ExecStartRequest(detach=True, tty=True, console_size=(24, 80))
         await daemon.execs.session(exec_id, request).start()
         assert daemon.exec_store.resolve(exec_id).config.console_size == (24, 80)
         await daemon.execs.resize(exec_id, 40, 120)
+        assert daemon.runtime.tasks.process(cell.id, exec_id).size == (120, 40)
+        daemon.runtime.exit(cell.id, 0, exec_id=exec_id)
+        await daemon.exec_store.resolve(exec_id).ended.wait()
+        with pytest.raises(Conflict, match=f"Exec command {exec_id} is not running"):
+            await daemon.execs.resize(exec_id, 40, 120)
+
+
+async def test_resize_waits_for_the_start_but_not_for_ever(
+    tmp_path: Path, patient_clock: MockClock
+) -> None:
+    async with running(tmp_path) as daemon:
+        cell = await daemon.run("web")
+        exec_id = await daemon.execs.create("web", ExecConfig(cmd=["sh"], tty=True))
+        begun = trio.current_time()
+        with pytest.raises(SystemFailure, match="timeout waiting for exec session ready"):
+            await daemon.execs.resize(exec_id, 40, 120)
+        assert trio.current_time() - begun == pytest.approx(READY_PATIENCE, abs=0.5)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(daemon.execs.resize, exec_id, 40, 120)
+            await trio.sleep(1)
+            await daemon.execs.session(exec_id, DETACHED).start()
         assert daemon.runtime.tasks.process(cell.id, exec_id).size == (120, 40)
 
 

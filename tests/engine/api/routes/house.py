@@ -1,0 +1,92 @@
+"""All rooms on fakes behind the real routes, and a client that speaks HTTP to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.api.routes import Rooms, register
+from engine.domain.events.bus import EventBus
+from engine.domain.events.facade import Events
+from engine.domain.system.disk import DiskReport
+from tests.engine.api.serving import Answer, ask, serving
+from tests.engine.domain.containers.rooms import Daemon, running
+from tests.engine.domain.system.test_facade import system
+from tests.fakes import images_room
+from tests.fakes.containerd import FakeContainerd
+from tests.fakes.event_log import FakeEventLog
+from tests.fakes.registry import FakeRegistry
+
+JSON = {"Content_Type": "application/json"}
+
+
+@dataclass
+class House:
+    path: Path
+    daemon: Daemon
+    images: images_room.Room
+    registry: FakeRegistry
+    log: FakeEventLog = field(default_factory=FakeEventLog)
+    bus: EventBus = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bus = EventBus(self.log)
+
+    async def ask(self, method: str, target: str, body: object = None, **headers: str) -> Answer:
+        """A body that is no bytes is sent as JSON. A target without a version is of the newest."""
+        target = target.replace(" ", "%20")
+        if body is None or isinstance(body, bytes):
+            return await ask(self.path, method, target, body or b"", **headers)
+        data = json.dumps(body).encode()
+        return await ask(self.path, method, target, data, **{**JSON, **headers})
+
+    async def told(self, method: str, target: str, body: object = None) -> tuple[int, str]:
+        """The status, and the message of a refusal."""
+        answer = await self.ask(method, target, body)
+        message = answer.json["message"] if answer.status >= 400 else ""
+        return answer.status, message
+
+    async def create(self, name: str, **body: Any) -> str:
+        answer = await self.ask(
+            "POST", f"/containers/create?name={name}", {"Image": "busybox", **body}
+        )
+        assert answer.status == 201, answer.body
+        return str(answer.json["Id"])
+
+    async def run(self, name: str, **body: Any) -> str:
+        made = await self.create(name, **body)
+        assert (await self.ask("POST", f"/containers/{name}/start")).status == 204
+        return made
+
+    def rooms(self) -> Rooms:
+        daemon = self.daemon
+        return Rooms(
+            containers=daemon.containers,
+            contents=daemon.contents,
+            commits=daemon.commits,
+            prunes=daemon.prunes,
+            execs=daemon.execs,
+            images=self.images.images,
+            events=Events(self.bus),
+            networks=daemon.networks,
+            system=system(),
+            disk=DiskReport(daemon.containers, self.images.images, daemon.volumes),
+            volumes=daemon.volumes,
+        )
+
+
+@asynccontextmanager
+async def house(path: Path) -> AsyncIterator[House]:
+    registry = FakeRegistry()
+    async with (
+        running(path) as daemon,
+        images_room.images_room(FakeContainerd(), registry=registry) as images,
+    ):
+        made = House(path / "s", daemon, images, registry)
+        rooms = made.rooms()
+        async with serving(lambda app: register(app, rooms), made.path):
+            yield made
