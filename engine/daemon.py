@@ -44,6 +44,7 @@ from engine.api.server import Server
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
+from engine.domain.containers.leavings import LeavingsService
 from engine.domain.containers.outside import Outside
 from engine.domain.containers.prune import Prunes
 from engine.domain.containers.restarts import RestartManager
@@ -302,11 +303,16 @@ class Engine:
                 factory=lambda: ExecsService(self.exec_store, self.room),
                 mailboxes=(self.exec_store.mailbox,),
             ),
+            ChildSpec(name="leavings", factory=self._leavings),
             ChildSpec(
                 name="restarts",
                 factory=lambda: RestartManager(self.outside.restarts, self.nursery.again),
             ),
         )
+
+    def _leavings(self) -> LeavingsService:
+        outside = self.outside
+        return LeavingsService(outside.leavings, outside.runtime, outside.leftovers)
 
     def _store_service(self) -> StoreService:
         return StoreService(self.database, self.commits, self.bus.committed, self.bus.resume)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import trio
 
+from engine.domain.containers.leavings import Leavings
 from engine.domain.containers.oci.plan import User
 from engine.domain.containers.ports import Files, Host, Leftovers, RootFS, Runtime
 from engine.domain.containers.records import Container
@@ -43,6 +44,7 @@ class Outside:
     init_lock: trio.Lock = field(default_factory=trio.Lock)
     users: dict[tuple[str, str, tuple[str, ...]], User] = field(default_factory=dict)
     registry: Registry = field(default_factory=Registry)
+    leavings: Leavings = field(default_factory=Leavings)
     restarts: Schedule = field(default_factory=Schedule)
     shutting_down: bool = False
 

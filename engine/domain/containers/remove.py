@@ -47,7 +47,8 @@ async def remove_spent(cell: Cell, outside: Outside) -> None:
                 return  # somebody was faster
             removal = Removal(volumes=True, force=True)
             cell.record = cell.record.with_state(status=Status.REMOVING, removal=removal)
-            await finish(cell, outside)
+            # Where every process has ended with the first one, nothing holds the root's mounts any more.
+            await finish(cell, outside, lazily=not cell.record.host.pid_mode)
     finally:
         cell.removing = False
 
@@ -65,13 +66,14 @@ async def _begin(cell: Cell, outside: Outside, removal: Removal) -> None:
     cell.record = record
 
 
-async def finish(cell: Cell, outside: Outside) -> None:
+async def finish(cell: Cell, outside: Outside, *, lazily: bool = False) -> None:
     """Do, or go on with, a removal that has begun. Needs the slot; a failure leaves the container `dead`.
 
     Where a part is only away, the container stays `removing`, and its operator goes on later.
+    `lazily` leaves the ended task and the root to `leavings`.
     """
     try:
-        await _release(cell, outside)
+        await _release(cell, outside, lazily=lazily)
     except (Unavailable, ServiceUnavailable):
         raise
     except (Refusal, OSError) as error:
@@ -82,19 +84,20 @@ async def finish(cell: Cell, outside: Outside) -> None:
     await outside.journal.commit(
         Batch().delete(KIND, cell.id).event(event(cell.record, "destroy", once="destroy"))
     )
+    if lazily:
+        outside.leavings.put(cell.id)
     cell.last_exit = ExitResult(cell.record.state.exit_code)
     cell.forget()
 
 
-async def _release(cell: Cell, outside: Outside) -> None:
+async def _release(cell: Cell, outside: Outside, *, lazily: bool) -> None:
     cell.streams.end()
-    await beside(
-        partial(_release_parts, cell, outside), partial(outside.sandboxes.release, cell.record)
-    )
+    own = _release_own if lazily else _release_parts
+    await beside(partial(own, cell, outside), partial(outside.sandboxes.release, cell.record))
 
 
 async def _release_parts(cell: Cell, outside: Outside) -> None:
-    """The task first, which holds the root's mount; the log last: a container that stays `dead` keeps it."""
+    """The task first, which holds the root's mount."""
     if cell.leftover:
         with contextlib.suppress(NotFound):
             await delete_surely(cell.id, outside)
@@ -104,6 +107,11 @@ async def _release_parts(cell: Cell, outside: Outside) -> None:
         partial(_gone, outside.runtime.snapshots.remove, cell.id),
     )
     await outside.leftovers.forget(cell.id)
+    await _release_own(cell, outside)
+
+
+async def _release_own(cell: Cell, outside: Outside) -> None:
+    """The log last: a container that stays `dead` keeps it."""
     await ipc.unmount(cell.record, outside)
     removal = cell.record.state.removal or Removal()
     await outside.volumes.release(cell.id, cell.record.mounts, anonymous=removal.volumes)

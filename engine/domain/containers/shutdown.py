@@ -43,6 +43,7 @@ async def stop_all(room: Room, containers: Containers, configured: int) -> None:
         async with trio.open_nursery() as nursery:
             for cell in room.registry:
                 nursery.start_soon(stop, cell)
+        await room.outside.leavings.cleared()
 
 
 async def _settle(cell: Cell, outside: Outside) -> None:

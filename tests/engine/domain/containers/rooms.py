@@ -14,6 +14,7 @@ from engine.domain.containers.cell import Cell
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
+from engine.domain.containers.leavings import LeavingsService
 from engine.domain.containers.outside import Outside
 from engine.domain.containers.prune import Prunes
 from engine.domain.containers.records import Container, Status, from_document
@@ -121,8 +122,13 @@ class Daemon:
         self.prunes = Prunes(self.room, self.containers)
         self.refreshed = 0
 
+    def _leavings(self) -> LeavingsService:
+        outside = self.room.outside
+        return LeavingsService(outside.leavings, outside.runtime, outside.leftovers)
+
     def _services(self) -> list[ChildSpec]:
         return [
+            ChildSpec(name="leavings", factory=self._leavings),
             ChildSpec(
                 name="service",
                 factory=lambda: ContainersService(self.room, self.nursery),

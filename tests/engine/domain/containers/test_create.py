@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from engine.domain.containers.create import reserve_name
 from engine.domain.names import ids
@@ -224,13 +225,15 @@ async def test_create_that_fails_late_takes_everything_back(tmp_path: Path) -> N
         await daemon.create("web")
 
 
-async def test_create_of_which_the_store_says_nothing_is_taken_back(tmp_path: Path) -> None:
+async def test_create_of_which_the_store_says_nothing_is_taken_back(
+    tmp_path: Path, patient_clock: MockClock
+) -> None:
     async with running(tmp_path) as daemon:
         daemon.journal.refused = "create"
         with pytest.raises(Unavailable):
             await daemon.create("web", volumes={"/data": {}})
         daemon.journal.refused = ""
-        await trio.sleep(0.6)
+        await trio.sleep(1)
         assert nothing_is_left(daemon)
         assert daemon.journal.actions() == ["create", "destroy"]
         assert daemon.room.abandoned == []

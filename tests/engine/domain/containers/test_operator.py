@@ -176,11 +176,15 @@ async def test_crash_is_told_to_the_asker_and_a_fresh_operator_undoes_the_start(
         assert cell.record.state.status is Status.RUNNING
 
 
-async def test_auto_remove_that_fails_is_tried_again_by_the_next_daemon(tmp_path: Path) -> None:
+async def test_root_that_auto_remove_cannot_delete_yet_is_tried_again_and_holds_nobody_up(
+    tmp_path: Path, patient_clock: MockClock
+) -> None:
     async with running(tmp_path) as daemon:
         cell = await daemon.run("web", auto_remove=True)
         daemon.runtime.failures["snapshots.remove"] = SystemFailure("busy")
         await daemon.ends(cell)
-        assert cell.record.state.status is Status.DEAD
-        await daemon.containers.remove("web", force=True)
-        assert cell.removed.is_set()
+        await cell.removed.wait()
+        await daemon.run("web")
+        assert cell.id in daemon.runtime.snapshots.all
+        await daemon.room.outside.leavings.cleared()
+        assert cell.id not in daemon.runtime.snapshots.all
