@@ -12,7 +12,7 @@ PACKAGES = ("supervisors", "config", "engine", "demo")
 PROTOCOLS = "protocols only: the contracts and the adapters' own tests hold them"
 SHAPES = "shapes only: nothing in it decides anything"
 
-BRANCHES = (ast.If, ast.IfExp, ast.For, ast.While, ast.Try, ast.Match, ast.Raise)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 EXEMPT = {
     "config/origins.py": SHAPES,
@@ -25,29 +25,14 @@ EXEMPT = {
     "engine/domain/images/messages.py": SHAPES,
     "engine/domain/images/ports.py": PROTOCOLS,
     "engine/domain/networks/messages.py": SHAPES,
-    "engine/domain/networks/ports.py": PROTOCOLS,
-    "engine/domain/networks/records.py": SHAPES,
-    "engine/domain/networks/settings.py": SHAPES,
     "engine/domain/system/facts.py": SHAPES,
     "engine/domain/volumes/messages.py": SHAPES,
-    "engine/domain/volumes/ports.py": PROTOCOLS,
-    "engine/domain/volumes/records.py": SHAPES,
     "engine/models/devices.py": SHAPES,
     "engine/models/files.py": SHAPES,
     "engine/models/runtime.py": SHAPES,
     "engine/models/usage.py": SHAPES,
 }
 """Source -> why it needs no test of its own."""
-
-
-PENDING = {
-    *("demo/containers.py", "demo/scene.py", "demo/stage.py", "demo/steps/daemon.py"),
-    *("demo/steps/ending.py", "demo/steps/running.py", "demo/steps/serving.py"),
-    *("demo/steps/surviving.py", "demo/steps/volumes.py", "engine/domain/networks/endpoints.py"),
-    *("engine/domain/networks/names.py", "engine/models/resolver.py"),
-    *("engine/resolver/__main__.py", "engine/resolver/serving.py"),
-}
-"""Held by wider tests (the demo's own run, the networks' client tests), and still to be written."""
 
 
 def sources() -> list[str]:
@@ -69,7 +54,7 @@ def mirror_of(source: str) -> Path:
 
 def test_every_source_has_its_test() -> None:
     bare = [each for each in sources() if not (ROOT / mirror_of(each)).exists()]
-    assert sorted(set(bare) - set(EXEMPT) - PENDING) == []
+    assert sorted(set(bare) - set(EXEMPT)) == []
 
 
 @pytest.mark.parametrize("source", sorted(EXEMPT))
@@ -79,8 +64,13 @@ def test_exemption_is_needed(source: str) -> None:
 
 
 @pytest.mark.parametrize("source", sorted(EXEMPT))
-def test_what_is_exempt_decides_nothing(source: str) -> None:
-    """A branch in it would want a test."""
+def test_what_is_exempt_does_nothing(source: str) -> None:
+    """A function with a body would want a test."""
     tree = ast.parse((ROOT / source).read_text())
-    deciding = [ast.unparse(each) for each in ast.walk(tree) if isinstance(each, BRANCHES)]
-    assert deciding == []
+    functions = [each for each in ast.walk(tree) if isinstance(each, FUNCTIONS)]
+    assert [each.name for each in functions if not all(map(_idle, each.body))] == []
+
+
+def _idle(statement: ast.stmt) -> bool:
+    """A docstring or an ellipsis."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)

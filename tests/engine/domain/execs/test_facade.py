@@ -90,9 +90,7 @@ async def test_exec_goes_with_its_container(tmp_path: Path) -> None:
             daemon.execs.inspect("nosuch")
 
 
-async def test_size_of_the_start_is_the_terminals_and_can_be_changed(
-    tmp_path: Path, patient_clock: MockClock
-) -> None:
+async def test_size_of_the_start_is_the_terminals_and_can_be_changed(tmp_path: Path) -> None:
     async with running(tmp_path) as daemon:
         cell = await daemon.run("web")
         exec_id = await daemon.execs.create("web", ExecConfig(cmd=["sh"], tty=True))
