@@ -21,11 +21,13 @@ from engine.adapters.containerd.process import EmbeddedContainerd
 from engine.adapters.host import cgroups
 from engine.adapters.host.facts import read_facts
 from engine.adapters.host.identity import DataRoot
+from engine.adapters.host.probe import HostProbe
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.keeper import FifoKeeper, KeeperService
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
 from engine.adapters.registry.registries import RemoteRegistries
+from engine.adapters.rootfs.files import HostFiles
 from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
@@ -35,8 +37,11 @@ from engine.adapters.volumes.disk import HostDisk
 from engine.api.app import create_app
 from engine.api.routes import Rooms, register, status
 from engine.api.server import Server
+from engine.domain.containers.commit import Commits
+from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
 from engine.domain.containers.outside import Outside
+from engine.domain.containers.prune import Prunes
 from engine.domain.containers.restarts import RestartManager
 from engine.domain.containers.restore import load_cells
 from engine.domain.containers.room import Room
@@ -146,6 +151,8 @@ class Engine:
         self.outside = Outside(
             runtime=self.containerd,
             rootfs=HostRootFS(self.exec_root / "mnt"),
+            files=HostFiles(self.exec_root / "mnt"),
+            host=HostProbe(),
             journal=self.journal,
             images=self.images,
             sandboxes=Sandboxes(self.networks),
@@ -305,6 +312,9 @@ class Engine:
     def _api(self) -> Server:
         rooms = Rooms(
             containers=self.containers,
+            contents=Contents(self.room),
+            commits=Commits(self.room, self.containers),
+            prunes=Prunes(self.room, self.containers),
             execs=self.execs,
             images=self.images,
             events=self.events,

@@ -30,6 +30,7 @@ __all__ = [
     "HealthcheckConfig",
     "HealthcheckResult",
     "HostConfig",
+    "IdResponse",
     "InspectResponse",
     "LogConfig",
     "Port",
@@ -104,6 +105,12 @@ class CreateRequest(ContainerConfig, frozen=True):
 class CreateResponse(Wire, frozen=True):
     id: str = text()
     warnings: list[str] = items()
+
+
+class IdResponse(Wire, frozen=True):
+    """What a commit answers: the image's ID."""
+
+    id: str = text()
 
 
 class HealthcheckResult(Wire, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import typing
 from collections.abc import Sequence
 from typing import cast
 
@@ -16,6 +17,7 @@ from engine.adapters.containerd.gen import (
     tasks_grpc,
     tasks_pb2,
 )
+from engine.adapters.containerd.metrics import decode
 from engine.adapters.containerd.records import (
     PROCESS_URL,
     RESOURCES_URL,
@@ -228,6 +230,12 @@ class Tasks:
             raise NotFound(f"no metrics of task {container_id}: not found")
         data = reply.metrics[0].data
         return data.type_url, data.value
+
+    async def usage(
+        self, container_id: str, *, timeout: float = TIMEOUT
+    ) -> tuple[int, dict[str, typing.Any]]:
+        """The metrics, decoded: the cgroup version and its numbers."""
+        return decode(*await self.metrics(container_id, timeout=timeout))
 
     async def checkpoint(
         self,

@@ -6,17 +6,16 @@ dies leaves no mount.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.adapters.rootfs.syscalls import mount, unmount
 from engine.models.runtime import Mount
 
-_libc = ctypes.CDLL(None, use_errno=True)
-MNT_DETACH = 2
+PAGE = 4000
 _FLAGS = {
     "ro": 1,
     "nosuid": 2,
@@ -30,29 +29,12 @@ _FLAGS = {
 }
 
 
-def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    """mount(2); OSError when the kernel refuses."""
-    arguments = [os.fsencode(each) for each in (source, target, kind)]
-    if _libc.mount(*arguments, ctypes.c_ulong(flags), os.fsencode(data)) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), target)
-
-
-def unmount(target: str, flags: int = MNT_DETACH) -> None:
-    """umount2(2); OSError when the kernel refuses."""
-    if _libc.umount2(os.fsencode(target), flags) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), target)
-
-
 @contextmanager
 def mounted(mounts: Sequence[Mount], scratch: Path) -> Iterator[int]:
     """A descriptor of the mounted root. Blocks for well under a millisecond; use it in a worker thread."""
     point = tempfile.mkdtemp(dir=scratch)
     try:
-        for each in mounts:
-            flags, data = _split(each.options)
-            mount(each.source, os.path.join(point, each.target.lstrip("/")), each.type, flags, data)
+        mount_all(mounts, point)
         fd = os.open(point, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         unmount(point)
     finally:
@@ -61,6 +43,38 @@ def mounted(mounts: Sequence[Mount], scratch: Path) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
+
+
+def mount_all(mounts: Sequence[Mount], point: str) -> None:
+    """Mount them below `point`, as containerd means them."""
+    for each in mounts:
+        flags, data = _split(each.options)
+        place = os.path.join(point, each.target.lstrip("/"))
+        with short_enough(data) as short:
+            mount(each.source, place, each.type, flags, short)
+
+
+@contextmanager
+def short_enough(data: str) -> Iterator[str]:
+    """mount(2) takes one page of options: the layers of a tall image are named by descriptors."""
+    if len(data) < PAGE:
+        yield data
+        return
+    fds: list[int] = []
+    try:
+        yield ",".join(_by_descriptor(option, fds) for option in data.split(","))
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def _by_descriptor(option: str, fds: list[int]) -> str:
+    name, _, value = option.partition("=")
+    if name != "lowerdir":
+        return option
+    opened = [os.open(each, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for each in value.split(":")]
+    fds += opened
+    return "lowerdir=" + ":".join(f"/proc/self/fd/{fd}" for fd in opened)
 
 
 def _split(options: Sequence[str]) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import struct
@@ -28,3 +29,26 @@ def open_in_root(root_fd: int, path: str, flags: int, mode: int = 0) -> int:
         if code != 11:
             raise OSError(code, os.strerror(code), path)
     raise OSError(11, os.strerror(11), path)
+
+
+def make_directories(root_fd: int, path: str, mode: int = 0o755) -> int:
+    """A descriptor for the directory `path`, made with whatever is missing above it."""
+    flags = os.O_PATH | os.O_DIRECTORY
+    missing: list[str] = []
+    while True:
+        try:
+            found = open_in_root(root_fd, path or "/", flags)
+            break
+        except FileNotFoundError:
+            path, _, name = path.rstrip("/").rpartition("/")
+            missing.append(name)
+    for name in reversed(missing):
+        path = f"{path}/{name}"
+        try:
+            # What is there already is a symlink that leads nowhere, or somebody was faster.
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, mode, dir_fd=found)
+        finally:
+            os.close(found)
+        found = open_in_root(root_fd, path, flags)
+    return found

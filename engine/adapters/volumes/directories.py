@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.adapters.rootfs.mounting import unmount
+from engine.adapters.rootfs.syscalls import unmount
 from engine.adapters.volumes.mounts import mounts_at_or_below, reason_of
 from engine.errors import SystemFailure
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from engine.adapters.rootfs.mounting import mount, unmount
 from engine.adapters.rootfs.openat2 import open_in_root
+from engine.adapters.rootfs.syscalls import mount, unmount
 from engine.adapters.volumes.options import (
     BIND,
     PROPAGATIONS,

@@ -6,6 +6,7 @@ from quart_trio import QuartTrio
 
 from engine.api.routes import (
     containers,
+    contents,
     distribution,
     events,
     execs,
@@ -15,6 +16,7 @@ from engine.api.routes import (
     streams,
     system,
     unserved,
+    usage,
     volumes,
 )
 from engine.api.routes.rooms import Rooms
@@ -28,6 +30,8 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         system,
         events,
         containers,
+        contents,
+        usage,
         streams,
         execs,
         images,

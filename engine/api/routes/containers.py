@@ -13,7 +13,7 @@ from engine.api.queries import query_bool, query_filters, query_int, query_text
 from engine.api.responses import empty_response, encode, json_response, stream_response
 from engine.api.routes.rooms import Rooms
 from engine.api.versions import down
-from engine.models.containers import CreateRequest, WaitError, WaitResponse
+from engine.models.containers import CreateRequest, UpdateRequest, WaitError, WaitResponse
 
 
 def register(app: QuartTrio, rooms: Rooms) -> None:
@@ -32,11 +32,19 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         found = containers.list(
             all=query_bool("all"), limit=query_int("limit", -1), filters=query_filters()
         )
+        if query_bool("size"):
+            found = await containers.list_with_sizes(found)
         return json_response(down("container-summary", found, api_version()))
 
     @app.get("/containers/<name>/json")
     async def container_inspect(name: str) -> Response:
-        return json_response(down("container", containers.inspect(name), api_version()))
+        sized = query_bool("size")
+        found = await containers.inspect_with_sizes(name) if sized else containers.inspect(name)
+        return json_response(down("container", found, api_version()))
+
+    @app.post("/containers/prune")
+    async def container_prune() -> Response:
+        return json_response(await rooms.prunes.prune(query_filters()))
 
     @app.post("/containers/<name>/start")
     async def container_start(name: str) -> Response:
@@ -57,6 +65,25 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
     async def container_kill(name: str) -> Response:
         await containers.kill(name, query_text("signal"))
         return empty_response()
+
+    @app.post("/containers/<name>/pause")
+    async def container_pause(name: str) -> Response:
+        await containers.pause(name)
+        return empty_response()
+
+    @app.post("/containers/<name>/unpause")
+    async def container_unpause(name: str) -> Response:
+        await containers.unpause(name)
+        return empty_response()
+
+    @app.post("/containers/<name>/rename")
+    async def container_rename(name: str) -> Response:
+        await containers.rename(name, query_text("name"))
+        return empty_response()
+
+    @app.post("/containers/<name>/update")
+    async def container_update(name: str) -> Response:
+        return json_response(await containers.update(name, await read_json(UpdateRequest)))
 
     @app.post("/containers/<name>/resize")
     async def container_resize(name: str) -> Response:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.domain.containers.commit import Commits
+from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
+from engine.domain.containers.prune import Prunes
 from engine.domain.events.facade import Events
 from engine.domain.execs.facade import Execs
 from engine.domain.images.facade import Images
@@ -16,6 +19,9 @@ from engine.domain.volumes.facade import Volumes
 @dataclass(frozen=True)
 class Rooms:
     containers: Containers
+    contents: Contents
+    commits: Commits
+    prunes: Prunes
     execs: Execs
     images: Images
     events: Events

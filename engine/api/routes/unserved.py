@@ -24,12 +24,8 @@ GET /configs; POST /configs/create; GET /configs/<name>; DELETE /configs/<name>;
 """
 
 LATER = """
-GET /containers/<name>/top; GET /containers/<name>/changes; GET /containers/<name>/export;
-GET /containers/<name>/stats; POST /containers/<name>/update; POST /containers/<name>/rename;
-POST /containers/<name>/pause; POST /containers/<name>/unpause; HEAD /containers/<name>/archive;
-GET /containers/<name>/archive; PUT /containers/<name>/archive; POST /containers/prune;
 GET /containers/<name>/checkpoints; POST /containers/<name>/checkpoints;
-POST /build; POST /build/prune; POST /build/cancel; POST /commit;
+POST /build; POST /build/prune; POST /build/cancel;
 GET /system/df; DELETE /networks/<name>;
 POST /networks/create; POST /networks/<name>/connect; POST /networks/<name>/disconnect; POST /networks/prune;
 GET /plugins; GET /plugins/privileges; POST /plugins/pull; GET /plugins/<path:name>/json;

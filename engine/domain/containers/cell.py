@@ -32,7 +32,9 @@ class ExitResult(msgspec.Struct, frozen=True):
 
 class Cell:
     """`preparation` is what create made ahead of the first start; `leftover` says that containerd still
-    has the ended task; `told` is the record of a start whose event may be out, though it is not complete."""
+    has the ended task; `told` is the record of a start whose event may be out, though it is not complete;
+    `places_made` that its root has places for its volumes though it has never run, `commit_interrupted`
+    that a former daemon has paused it for a commit."""
 
     def __init__(
         self, record: Container, streams: ProcessStreams, forget: Callable[[Cell], None]
@@ -49,6 +51,8 @@ class Cell:
         self.told: Container | None = None
         self.restarting = False
         self.removing = False
+        self.places_made = False
+        self.commit_interrupted = False
         self.exec_ids: list[str] = []
         self.exits = 0
         self.last_exit = ExitResult(record.state.exit_code)

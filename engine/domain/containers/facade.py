@@ -6,28 +6,55 @@ mailbox; once taken they run to their end, whatever becomes of the client.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from engine.domain.containers import filters as filtering
-from engine.domain.containers import rules, views
+from engine.domain.containers import rules, stats, top, views
 from engine.domain.containers.cell import Cell, ExitResult
-from engine.domain.containers.messages import Create, Kill, Remove, Resize, Restart, Start, Stop
+from engine.domain.containers.messages import (
+    Create,
+    Kill,
+    Pause,
+    Remove,
+    Rename,
+    Resize,
+    Restart,
+    Start,
+    Stop,
+    Unpause,
+    Update,
+)
 from engine.domain.containers.records import Status
 from engine.domain.containers.room import Room
 from engine.domain.containers.service import Nursery
 from engine.domain.containers.session import Session, Wanted
 from engine.domain.containers.signals import parse_signal
+from engine.domain.containers.stats import Stats
 from engine.domain.logs.decoder import Selection
 from engine.domain.logs.options import refuse_reading
 from engine.domain.logs.reader import LogStream
 from engine.errors import InvalidParameter, NotFound, prefixed
-from engine.models.containers import CreateRequest, CreateResponse, InspectResponse, Summary
+from engine.models.containers import (
+    CreateRequest,
+    CreateResponse,
+    InspectResponse,
+    Summary,
+    TopResponse,
+    UpdateRequest,
+    UpdateResponse,
+)
 from supervisors import Request
+
+T = TypeVar("T")
 
 # Inside the class the name `list` is the method's.
 Users = list[tuple[str, bool]]
+Summaries = list[Summary]
 
 
 async def _known(result: ExitResult) -> ExitResult:
@@ -61,6 +88,34 @@ class Containers:
     def inspect(self, reference: str) -> InspectResponse:
         cell = self._room.registry.resolve(reference)
         return views.inspect(cell, self._directory(cell))
+
+    async def list_with_sizes(self, summaries: Sequence[Summary]) -> Summaries:
+        return [
+            views.with_sizes(each, *await self._sizes(cell))
+            for each in summaries
+            if (cell := self._room.registry.get(each.id)) is not None
+        ]
+
+    async def inspect_with_sizes(self, reference: str) -> InspectResponse:
+        cell = self._room.registry.resolve(reference)
+        size_rw, size_root_fs = await self._sizes(cell)
+        return msgspec.structs.replace(
+            self.inspect(reference), size_rw=size_rw, size_root_fs=size_root_fs
+        )
+
+    async def size_rw(self, cell: Cell) -> int:
+        """Bytes of the container's own layer; 0 before it has one."""
+        try:
+            return (await self._room.outside.runtime.snapshots.usage(cell.id))[0]
+        except NotFound:
+            return 0
+
+    async def _sizes(self, cell: Cell) -> tuple[int, int]:
+        own = await self.size_rw(cell)
+        try:
+            return own, own + self._room.outside.images.resolve(cell.record.image_id).size
+        except NotFound:
+            return own, own
 
     def cell(self, reference: str) -> Cell:
         return self._room.registry.resolve(reference)
@@ -140,6 +195,31 @@ class Containers:
         cell = self._room.registry.resolve(reference)
         await self._ask(cell.id, Remove(force=force, volumes=volumes))
 
+    async def pause(self, reference: str) -> None:
+        await self._ask(reference, Pause())
+
+    async def unpause(self, reference: str) -> None:
+        await self._ask(reference, Unpause())
+
+    async def rename(self, reference: str, name: str) -> None:
+        await self._ask(reference, Rename(name))
+
+    async def update(self, reference: str, request: UpdateRequest) -> UpdateResponse:
+        return UpdateResponse(warnings=await self._ask(reference, Update(request)) or None)
+
+    async def top(self, reference: str, arguments: str) -> TopResponse:
+        return await top.top(self.cell(reference), self._room.outside, arguments)
+
+    def check_stats(self, *, streaming: bool, one_shot: bool) -> None:
+        stats.check(streaming=streaming, one_shot=one_shot)
+
+    async def stats(self, reference: str, *, one_shot: bool) -> Stats:
+        """One sample; with `one_shot` without the CPU numbers of a second before."""
+        return await stats.once(self.cell(reference), self._room.outside, one_shot=one_shot)
+
+    def stats_stream(self, reference: str) -> AsyncGenerator[Stats, None]:
+        return stats.stream(self.cell(reference), self._room.outside)
+
     async def resize(self, reference: str, height: int, width: int) -> None:
         await self._ask(reference, Resize(height, width))
 
@@ -149,10 +229,10 @@ class Containers:
         rules.check_attach(cell.record)
         return Session(cell, self._room.outside, wanted, self.logs)
 
-    async def _ask(self, reference: str, message: Request[None]) -> None:
+    async def _ask(self, reference: str, message: Request[T]) -> T:
         cell = self._room.registry.resolve(reference)
         await self._nursery.supervise(cell)
-        await cell.mailbox.ask(message)
+        return await cell.mailbox.ask(message)
 
     def _directory(self, cell: Cell) -> Path:
         return self._room.outside.directory(cell.id)

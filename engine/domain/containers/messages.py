@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.models.containers import CreateRequest
+from engine.models.containers import CreateRequest, UpdateRequest
 from supervisors import Request
 
 
@@ -51,6 +51,24 @@ class Resize(Request[None], msgspec.Struct):
     width: int
 
 
+class Pause(Request[None], msgspec.Struct):
+    pass
+
+
+class Unpause(Request[None], msgspec.Struct):
+    pass
+
+
+class Rename(Request[None], msgspec.Struct):
+    name: str
+
+
+class Update(Request[list[str]], msgspec.Struct):
+    """Change limits and the restart policy; the reply is the warnings."""
+
+    request: UpdateRequest
+
+
 class Again(msgspec.Struct):
     """The restart is due; `boot`: after the daemon's start, also of a container that has exited."""
 
@@ -76,6 +94,19 @@ class Reconcile(msgspec.Struct):
 
 
 CellMessage = (
-    Start | Stop | Restart | Kill | Remove | Resize | Again | Exited | OutOfMemory | Reconcile
+    Start
+    | Stop
+    | Restart
+    | Kill
+    | Remove
+    | Resize
+    | Pause
+    | Unpause
+    | Rename
+    | Update
+    | Again
+    | Exited
+    | OutOfMemory
+    | Reconcile
 )
 RoomMessage = Create

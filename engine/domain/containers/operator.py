@@ -10,7 +10,7 @@ import logging
 
 import trio
 
-from engine.domain.containers import exit, policy, remove, rules, start
+from engine.domain.containers import exit, pause, policy, remove, rules, start
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.messages import (
     Again,
@@ -18,17 +18,23 @@ from engine.domain.containers.messages import (
     Exited,
     Kill,
     OutOfMemory,
+    Pause,
     Reconcile,
     Remove,
+    Rename,
     Resize,
     Restart,
     Start,
     Stop,
+    Unpause,
+    Update,
 )
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.reconcile import AWAY, reconcile
 from engine.domain.containers.records import Status
+from engine.domain.containers.rename import rename
 from engine.domain.containers.stop import kill, stop
+from engine.domain.containers.update import update
 from engine.domain.events.facade import Batch
 from engine.errors import Conflict, Unavailable
 from supervisors import Letter, Refusal, Worker
@@ -61,7 +67,11 @@ class Operator(Worker):
 
     async def _answer(self, letter: Letter[CellMessage]) -> None:
         with letter.handling():
-            await self._do(letter.message)
+            message = letter.message
+            if isinstance(message, Update):
+                letter.reply(await update(self._cell, self._outside, message.request))
+            else:
+                await self._do(message)
 
     async def _do(self, message: CellMessage) -> None:
         cell, outside = self._cell, self._outside
@@ -85,6 +95,12 @@ class Operator(Worker):
                 await outside.emit(cell.record, "oom")
             case Resize(height, width):
                 await self._resize(height, width)
+            case Pause():
+                await pause.pause(cell, outside)
+            case Unpause():
+                await pause.unpause(cell, outside)
+            case Rename(name):
+                await rename(cell, outside, name)
             case Reconcile():
                 await self._reconcile()
                 await self._remove_spent()

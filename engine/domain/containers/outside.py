@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 
 from engine.domain.containers.oci.plan import User
-from engine.domain.containers.ports import RootFS, Runtime
+from engine.domain.containers.ports import Files, Host, RootFS, Runtime
 from engine.domain.containers.records import Container
 from engine.domain.containers.registry import Registry
 from engine.domain.containers.restarts import Schedule
@@ -30,6 +30,8 @@ class Outside:
 
     runtime: Runtime
     rootfs: RootFS
+    files: Files
+    host: Host
     journal: Journal
     images: Images
     sandboxes: Sandboxes

@@ -6,10 +6,12 @@ IDs `sha256:...`. Each raises NotFound, Conflict, Unavailable, DeadlineExceeded 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
+from engine.errors import NotFound
+from engine.models.files import Change, Extraction, PathStat, Root
 from engine.models.runtime import (
     ContainerInfo,
     ExitInfo,
@@ -67,6 +69,17 @@ class Tasks(Protocol):
 
     async def close_io(self, container_id: str, exec_id: str = "") -> None: ...
 
+    async def pause(self, container_id: str) -> None: ...
+
+    async def resume(self, container_id: str) -> None: ...
+
+    async def pids(self, container_id: str) -> Sequence[int]: ...
+
+    async def update(self, container_id: str, resources_json: bytes) -> None: ...
+
+    async def usage(self, container_id: str) -> tuple[int, dict[str, Any]]:
+        """The cgroup version, and its numbers under the field names of containerd's metrics."""
+
 
 class RuntimeContainers(Protocol):
     async def create(
@@ -83,6 +96,8 @@ class RuntimeContainers(Protocol):
     ) -> ContainerInfo: ...
 
     async def update_spec(self, id: str, spec: bytes) -> ContainerInfo: ...
+
+    async def update_labels(self, id: str, labels: Mapping[str, str]) -> ContainerInfo: ...
 
     async def list(self, *filters: str) -> Sequence[ContainerInfo]: ...
 
@@ -103,6 +118,9 @@ class Snapshots(Protocol):
     async def commit(self, name: str, key: str, *, labels: Mapping[str, str]) -> None: ...
 
     async def remove(self, key: str) -> None: ...
+
+    async def usage(self, key: str) -> tuple[int, int]:
+        """Bytes and inodes of the snapshot itself."""
 
 
 class RuntimeEvent(Protocol):
@@ -125,6 +143,47 @@ class Runtime(Protocol):
     def snapshots(self) -> Snapshots: ...
 
     def events(self, *filters: str) -> AbstractAsyncContextManager[AsyncIterator[RuntimeEvent]]: ...
+
+
+class Host(Protocol):
+    """The machine's processes and their counters."""
+
+    async def ps(self, arguments: Sequence[str]) -> str:
+        """The output of `ps`; SystemFailure with its complaint."""
+
+    def cpu(self) -> tuple[int, int]:
+        """Nanoseconds of all CPUs since boot, and how many are online."""
+
+    def network(self, pid: int) -> dict[str, dict[str, int]]:
+        """Counters by interface in the process's network namespace, without lo."""
+
+
+class Files(Protocol):
+    """What clients read of and write to containers' roots. `missing` is raised where nothing is."""
+
+    async def make_places(self, root: Root) -> None:
+        """Make the places that the root's binds stand on. Nothing may run in it meanwhile."""
+
+    async def stat(self, root: Root, path: str, missing: NotFound) -> PathStat: ...
+
+    def archive(self, root: Root, path: str, missing: NotFound) -> AsyncGenerator[bytes, None]: ...
+
+    async def extract(
+        self,
+        root: Root,
+        path: str,
+        chunks: AsyncIterator[bytes],
+        how: Extraction,
+        missing: NotFound,
+    ) -> None:
+        """InvalidParameter for a bad archive, Forbidden for a target that is read-only."""
+
+    def export(self, root: Root) -> AsyncGenerator[bytes, None]: ...
+
+    async def changes(self, root: Root) -> list[Change]: ...
+
+    def layer(self, root: Root) -> AsyncGenerator[bytes, None]:
+        """The changes as an image layer's tar, uncompressed."""
 
 
 class RootFS(Protocol):

@@ -25,6 +25,7 @@ from engine.domain.images.facade import init_name
 from engine.errors import Conflict, NotFound
 from engine.models.runtime import Mount, RuncOptions
 
+NAME_LABEL = "io.trimaran.name"
 ENGINE_LABEL = "io.trimaran.engine"
 RUNC_RUNTIME = "io.containerd.runc.v2"
 
@@ -207,7 +208,7 @@ async def put_record(record: Container, outside: Outside, spec: bytes) -> None:
     containers = outside.runtime.containers
     labels = {
         ENGINE_LABEL: outside.settings.engine_id,
-        "io.trimaran.name": record.name,
+        NAME_LABEL: record.name,
         "io.trimaran.image": record.image_id,
     }
     try:

@@ -8,7 +8,7 @@ import time
 import msgspec
 import trio
 
-from engine.domain.containers import exit, remove
+from engine.domain.containers import exit, pause, remove
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
@@ -68,6 +68,9 @@ async def _check_alive(cell: Cell, outside: Outside) -> None:
         if alive:
             await cell.streams.connect_stdin()
     if alive:
+        assert task is not None
+        await pause.adopt(cell, outside, frozen=task.status == "paused")
+        await _end_commit(cell, outside)
         return
     now = time.time_ns()
     if task is not None and task.pid == pid:
@@ -78,6 +81,16 @@ async def _check_alive(cell: Cell, outside: Outside) -> None:
     patience = 0 if adopted else exit.STREAM_PATIENCE
     message = Exited(pid, code, at, reconciled=True)
     await exit.exited(cell, outside, message, patience=patience)
+
+
+async def _end_commit(cell: Cell, outside: Outside) -> None:
+    """A former daemon has paused the container for a commit that it did not live to finish."""
+    if not cell.commit_interrupted:
+        return
+    if cell.record.state.status is Status.PAUSED:
+        await pause.thaw(cell, outside)
+    await outside.journal.commit(Batch(durable=False).close("commit", cell.id))
+    cell.commit_interrupted = False
 
 
 async def find_task(cell: Cell, outside: Outside) -> TaskInfo | None:
@@ -126,6 +139,8 @@ async def _end_task(cell: Cell, outside: Outside) -> None:
     try:
         if task.status not in ("stopped", "created"):
             await outside.runtime.tasks.kill(cell.id, 9, all=True)
+            if task.status == "paused":
+                await outside.runtime.tasks.resume(cell.id)
             with trio.fail_after(KILL_PATIENCE):
                 await outside.runtime.tasks.wait(cell.id)
         await outside.runtime.tasks.delete(cell.id)

@@ -27,6 +27,7 @@ class RecordStore(Protocol):
 def load_cells(room: Room, store: RecordStore) -> None:
     """Blocks. A record that cannot be read goes to quarantine, and the rest comes up."""
     starting = {intent.subject for intent in store.intents("start")}
+    committing = {intent.subject for intent in store.intents("commit")}
     for container in _readable(store):
         try:
             room.registry.reserve(container.name, container.id)
@@ -35,6 +36,7 @@ def load_cells(room: Room, store: RecordStore) -> None:
             container = msgspec.structs.replace(container, name=container.id[:12])
         cell = room.cell_of(container)
         cell.starting = container.id in starting
+        cell.commit_interrupted = container.id in committing
         # Whether containerd still has the last run's task is not recorded: look before the next use.
         cell.leftover = not container.state.alive and container.state.generation > 0
         room.registry.add(cell)

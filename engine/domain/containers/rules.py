@@ -37,6 +37,37 @@ def check_remove(container: Container, *, force: bool) -> None:
         )
 
 
+def check_pause(container: Container) -> None:
+    """Row 69."""
+    status, id_ = container.state.status, container.id
+    if status is Status.PAUSED:
+        raise Conflict(f"Container {id_} is already paused")
+    check_running(container)
+
+
+def check_unpause(container: Container) -> None:
+    if container.state.status is not Status.PAUSED:
+        raise SystemFailure(f"Container {container.id} is not paused")
+
+
+def check_running(container: Container) -> None:
+    """For what needs processes: top, update of the freezer and the like. A paused container has them."""
+    if container.state.status is Status.RESTARTING:
+        raise Conflict(
+            f"Container {container.id} is restarting, wait until the container is running"
+        )
+    if not container.state.alive:
+        raise Conflict(f"Container {container.id} is not running")
+
+
+def check_rename(container: Container, name: str) -> None:
+    """Row 68; `name` with or without its slash."""
+    if not name:
+        raise InvalidParameter("Neither old nor new names may be empty")
+    if name.removeprefix("/") == container.name:
+        raise InvalidParameter("Renaming a container with the same name as its current name")
+
+
 def check_exec(container: Container) -> None:
     status = container.state.status
     if status is Status.PAUSED:

@@ -82,6 +82,10 @@ class Sandboxes:
         except NotFound:
             return ""
 
+    def rename(self, container: Container) -> None:
+        """Let the networks show the name that the record has now."""
+        self._networks.rename(container.id, container.name)
+
     async def release(self, container: Container) -> None:
         await self._networks.release(container.id)
 

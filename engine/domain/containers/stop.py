@@ -10,6 +10,7 @@ from engine.domain.containers import rules
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import settle
 from engine.domain.containers.outside import Outside, event
+from engine.domain.containers.pause import thaw_to_die
 from engine.domain.containers.records import Status, to_document
 from engine.domain.events.facade import Batch
 from engine.errors import (
@@ -111,3 +112,5 @@ async def send(cell: Cell, outside: Outside, signal: int, *, stopping: bool) -> 
             await outside.runtime.tasks.kill(cell.id, int(signal))
         except NotFound:
             return  # it has just ended; the exit is on its way
+        if stopping or signal in (signals.SIGKILL, rules.stop_signal(record)):
+            await thaw_to_die(cell, outside)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncGenerator, Sequence
 
@@ -63,38 +64,36 @@ class Events:
         until_ns: int | None = None,
     ) -> AsyncGenerator[Sequence[Event], None]:
         """Batches of matching events. `until_ns` in the past replays and ends; in the future it ends then."""
-        stop_at = None
-        limit = float("inf")
-        if until_ns is not None:
-            left = until_ns / 1e9 - time.time()
-            if left <= 0:
-                stop_at = await self._bus.position_since(until_ns)
-            else:
-                limit = left
         if since_seq is not None:
             start = since_seq
         elif since_ns is not None:
             start = await self._bus.position_since(since_ns)
+        elif until_ns is not None and until_ns <= time.time_ns():
+            start = await self._bus.position_since(until_ns)
         else:
-            start = self._bus.head if stop_at is None else stop_at
-        async for batch in self._until(start, stop_at, limit):
+            start = self._bus.head
+        async for batch in self._between(start, until_ns):
             matching = [event for event in batch if wanted.matches(event)]
             if matching:
                 yield matching
 
-    async def _until(
-        self, start: int, stop_at: int | None, limit: float
+    async def _between(
+        self, start: int, until_ns: int | None
     ) -> AsyncGenerator[Sequence[Event], None]:
-        deadline = trio.current_time() + limit
-        stream = self._bus.follow(start, stop_at=stop_at)
+        """As they come while there is time, then what else the log has of it."""
+        left = math.inf if until_ns is None else until_ns / 1e9 - time.time()
+        deadline = trio.current_time() + max(0.0, left)
+        stream = self._bus.follow(start)
         while True:
             batch: Sequence[Event] = ()
             with trio.move_on_at(deadline):
-                try:
-                    batch = await anext(stream)
-                except StopAsyncIteration:
-                    return
+                batch = await anext(stream)
             if not batch:
-                await stream.aclose()
-                return
+                break
+            start = batch[-1].seq
             yield batch
+        await stream.aclose()
+        assert until_ns is not None
+        stop_at = await self._bus.position_since(until_ns)
+        async for batch in self._bus.follow(start, stop_at=stop_at):
+            yield [event for event in batch if event.seq <= stop_at]

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, aclosing
 
 from engine.domain.images import views
 from engine.domain.images.catalogue import Image
+from engine.domain.images.committing import Commit
 from engine.domain.images.filters import Filters, created, flag, labelled, select_images, until
 from engine.domain.images.importing import parse_platform
 from engine.domain.images.ingest import Ingest
@@ -41,7 +42,7 @@ from engine.models.images import (
 from engine.models.registry import AuthConfig, AuthResponse, DistributionInspect
 from supervisors import Mailbox
 
-__all__ = ["Image", "ImageUser", "Images", "TransferLimits", "init_name"]
+__all__ = ["Commit", "Image", "ImageUser", "Images", "TransferLimits", "init_name", "until"]
 
 # Inside the class the name `list` is the method's.
 Summaries = list[ImageSummary]
@@ -221,6 +222,25 @@ class Images:
         return self._transfers.import_(
             chunks, reference=reference, message=message, config=config, platform=made_for
         )
+
+    def target(self, repo: str, tag: str) -> Reference | None:
+        """The name that a new image is to have, None for no `repo`. Raises InvalidParameter."""
+        return target_reference(repo, tag) if repo else None
+
+    def changed_config(self, config: ContainerConfig, changes: Sequence[str]) -> ContainerConfig:
+        """The config with Dockerfile instructions applied. Raises InvalidParameter."""
+        return apply_changes(config, changes)
+
+    async def commit(
+        self,
+        parent: str,
+        layer: AsyncIterator[bytes],
+        commit: Commit,
+        reference: Reference | None = None,
+    ) -> Image:
+        """The image of `parent` with one layer more, an uncompressed tar. Raises NotFound."""
+        made = await self._transfers.commit(self.resolve(parent), layer, commit, reference)
+        return self._store.catalogue.images[made]
 
     def save(self, names: Sequence[str]) -> AsyncGenerator[bytes, None]:
         """The tar stream of these images. Raises NotFound and InvalidParameter at once."""

@@ -63,13 +63,13 @@ class ImagesService(MailWorker[Message]):
             if (previous := await self._store.point(reference, image)) is not None:
                 moved.append((familiar(reference), previous.id))  # noqa: PERF401  it awaits
         await self._store.keep(image)
-        if message.action == "import":
+        if message.action in ("import", "commit"):
             for reference in message.references:
                 await self._publish("tag", image, familiar(reference))
         if message.action == "pull":
             for reference in message.references[:1]:
                 await self._publish_traffic("pull", image, reference)
-        elif message.action:
+        elif message.action not in ("", "commit"):  # a commit is its container's event
             await self._publish(message.action, image, image.id)
         return moved
 

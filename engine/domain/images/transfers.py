@@ -9,6 +9,7 @@ import trio
 
 from engine.domain.images.archive import Archive
 from engine.domain.images.catalogue import Image
+from engine.domain.images.committing import EMPTY_LAYER, Commit, committed_config
 from engine.domain.images.importing import import_config
 from engine.domain.images.ingest import Ingest
 from engine.domain.images.loading import Loadable, Loader
@@ -128,6 +129,30 @@ class Transfers:
             references = (reference,) if reference else ()
             await self.enter(ingest, tree, references, action="import")
         yield status(tree.image_id)
+
+    async def commit(
+        self,
+        parent: Image,
+        layer: AsyncIterator[bytes],
+        commit: Commit,
+        reference: Reference | None,
+    ) -> str:
+        """The ID of the image that `layer` makes of its parent."""
+        async with self.ingest() as ingest:
+            diff_id, size = await ingest.put_stream(layer)
+            encoded = committed_config(parent.config, commit, diff_id, self._now_ns())
+            for each in parent.layers:
+                await ingest.has(each.digest)
+            own = [] if diff_id == EMPTY_LAYER else [Descriptor(LAYER, diff_id, size)]
+            stored = await ingest.put(encoded, CONFIG)
+            target = await ingest.put(make_manifest(stored, [*parent.layers, *own]), MANIFEST)
+            tree = await read_tree(self._stores.content, target, self._store.platform)
+            async with aclosing(ingest.unpack(tree)) as steps:
+                async for _ in steps:
+                    pass
+            references = (reference,) if reference else ()
+            await self.enter(ingest, tree, references, action="commit", parent=parent.id)
+        return tree.image_id
 
     async def save(self, selected: Sequence[Selected]) -> AsyncGenerator[bytes, None]:
         held = [Resource(each.image.manifest.digest, "content") for each in selected]

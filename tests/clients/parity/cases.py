@@ -122,5 +122,44 @@ CASES: dict[str, str] = {
     "labels": """
         docker create --label a=b --name lb --net none busybox >/dev/null; docker ps -a --filter label=a=b --format '{{.Names}} {{.Labels}}'""",
     "exit code above 128": f"{RUN} busybox sh -c 'exit 137'",
+    "all exposed ports": """
+        docker run -d --name pa --expose 80 --expose 53/udp -P busybox sleep 100 >/dev/null
+        docker port pa | sed 's/:[0-9]*$/:N/'; docker ps --format '{{.Ports}}' | sed 's/:[0-9]*->/:N->/g'""",
+    "port range and host address": """
+        docker run -d --name pr -p 127.0.0.1:18100-18102:80-82/tcp -p 18105:53/udp busybox sleep 100 >/dev/null
+        docker port pr; docker port pr 81; docker port pr 99; docker ps --format '{{.Ports}}'""",
+    "bad ports": """
+        docker run --rm -p 80:99999 busybox true; docker run --rm -p a:80 busybox true; docker run --rm -p 256.0.0.1:80:80 busybox true
+        docker run --rm -p 80-82:90-91 busybox true; docker run --rm -p 80:80/xyz busybox true""",
+    "exposed only": """
+        docker run -d --name pe --expose 80 busybox sleep 100 >/dev/null; docker port pe; docker ps --format '{{.Ports}}'
+        docker inspect -f '{{json .NetworkSettings.Ports}}' pe""",
+    "limits": """
+        docker run -d --name li --net none -m 64m --memory-swap 128m --cpus 0.5 --cpu-shares 512 --pids-limit 50 busybox sleep 100 >/dev/null
+        docker inspect -f '{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.NanoCpus}} {{.HostConfig.CpuShares}} {{.HostConfig.PidsLimit}}' li
+        docker exec li sh -c 'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us cpu/cpu.shares pids/pids.max'""",
+    "bad limits": f"""
+        {RUN} -m 64m --memory-swap 1m busybox true; {RUN} --memory-reservation 128m -m 64m busybox true; {RUN} --memory-swappiness 200 busybox true
+        {RUN} --cpu-period 1 busybox true; {RUN} --cpuset-cpus 99 busybox true; {RUN} --pids-limit x busybox true; {RUN} -m x busybox true""",
+    "memory hog": """
+        docker run --name oom --net none -m 8m --memory-swap 8m busybox sh -c 'x=a; while :; do x=$x$x; done' >/dev/null 2>&1; echo "rc $?"
+        docker inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' oom""",
+    "volumes": f"""
+        docker volume create vol1; docker volume create vol1; docker volume ls --format '{{{{.Name}}}} {{{{.Driver}}}}' | grep vol1
+        {RUN} -v vol1:/x busybox sh -c 'echo kept > /x/f'; {RUN} -v vol1:/y:ro busybox sh -c 'cat /y/f; touch /y/g'
+        docker volume inspect -f '{{{{.Name}}}} {{{{.Driver}}}} {{{{.Scope}}}} {{{{.Options}}}} {{{{.Labels}}}}' vol1
+        docker create --name vc -v vol1:/x busybox true >/dev/null; docker volume rm vol1; docker rm vc >/dev/null; docker volume rm vol1; docker volume rm vol1
+        docker volume inspect nosuch; docker volume create ../x; docker volume create 'a b'; docker volume create x""",
+    "anonymous volume": """
+        docker run --name va --net none -v /data busybox sh -c 'echo x >/data/f' ; docker inspect -f '{{range .Mounts}}{{.Type}} {{.Destination}} {{.RW}} {{.Driver}}{{end}}' va
+        v=$(docker inspect -f '{{range .Mounts}}{{.Name}}{{end}}' va); docker volume inspect $v >/dev/null; echo $?
+        docker rm -v va; docker volume inspect $v 2>/dev/null""",
+    "network details": """
+        docker network inspect -f '{{.Name}} {{.Driver}} {{.Scope}} {{.EnableIPv6}} {{.Internal}} {{.Attachable}} {{.Ingress}} {{len .Containers}}' bridge host none
+        docker network ls --filter driver=bridge --format '{{.Name}}'""",
+    "restart manager": """
+        docker run -d --name rm1 --net none --restart always busybox sh -c 'sleep 0.3; exit 3' >/dev/null; sleep 1.5
+        docker inspect -f '{{.State.Running}} {{.HostConfig.RestartPolicy.Name}}' rm1; docker stop -t 0 rm1; sleep 0.5; docker inspect -f '{{.State.Status}}' rm1
+        docker start rm1; docker kill rm1; sleep 0.5; docker inspect -f '{{.State.Status}}' rm1""",
     "cidfile": f"{RUN} --cidfile $D/cid busybox true; wc -c < $D/cid",
 }

@@ -16,6 +16,7 @@ API = "1.41"
 BLANKS = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "ID"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "SHORTID"),
+    (re.compile(r"BusyBox v\S+ \([^)]*\)"), "BusyBox"),
     (re.compile(r"endpoint [a-z]+_[a-z]+ \(ID\)"), "endpoint NAME (ID)"),
 )
 
