@@ -6,7 +6,6 @@ import logging
 import time
 
 import msgspec
-import trio
 
 from engine.domain.containers import exit, pause, remove
 from engine.domain.containers.announce import network_events
@@ -15,17 +14,16 @@ from engine.domain.containers.messages import Exited
 from engine.domain.containers.output import open_streams
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import Container, NetworkState, Status, to_document
+from engine.domain.containers.task import end_task, find_task
 from engine.domain.containers.volumes import mount_events, unmount_events
 from engine.domain.events.facade import Batch
-from engine.errors import DeadlineExceeded, EngineError, NotFound, Unavailable
-from engine.models.runtime import TaskInfo
+from engine.errors import DeadlineExceeded, Unavailable
 from supervisors import Refusal, ServiceUnavailable
 
 log = logging.getLogger(__name__)
 
 AWAY = (Unavailable, ServiceUnavailable, DeadlineExceeded)
 
-KILL_PATIENCE = 10.0
 UNKNOWN_EXIT = 255
 """The exit code of a container that containerd no longer knows."""
 
@@ -93,16 +91,9 @@ async def _end_commit(cell: Cell, outside: Outside) -> None:
     cell.commit_interrupted = False
 
 
-async def find_task(cell: Cell, outside: Outside) -> TaskInfo | None:
-    try:
-        return await outside.runtime.tasks.get(cell.id)
-    except NotFound:
-        return None
-
-
 async def undo_start(cell: Cell, outside: Outside, reason: str, exit_code: int = 128) -> None:
     """Take back whatever of a start is there, keep its reason in the record, and wake who waits for it."""
-    await _end_task(cell, outside)
+    await end_task(cell, outside)
     await outside.volumes.unmount(cell.record)
     await exit.twice(cell, outside.sandboxes.release)
     await cell.streams.finish(0)
@@ -130,21 +121,3 @@ def _undone(cell: Cell, outside: Outside, reason: str, exit_code: int) -> tuple[
     batch.event(event(record, "die", {"exitCode": str(exit_code)}, once=f"die {run}"))
     batch.announce(network_events("disconnect", told, sandbox, outside))
     return record, batch.announce(unmount_events(told))
-
-
-async def _end_task(cell: Cell, outside: Outside) -> None:
-    task = await find_task(cell, outside)
-    if task is None:
-        return
-    try:
-        if task.status not in ("stopped", "created"):
-            await outside.runtime.tasks.kill(cell.id, 9, all=True)
-            if task.status == "paused":
-                await outside.runtime.tasks.resume(cell.id)
-            with trio.fail_after(KILL_PATIENCE):
-                await outside.runtime.tasks.wait(cell.id)
-        await outside.runtime.tasks.delete(cell.id)
-    except NotFound:
-        return
-    except (EngineError, trio.TooSlowError):
-        cell.leftover = True
