@@ -38,7 +38,7 @@ def read_size(value: str) -> int:
 
 def read_seconds(value: str) -> int:
     """A Go duration as whole seconds; a bare number is seconds."""
-    return int(value) if value.isdigit() else duration_ns(value) // 10**9
+    return int(value) if value.isdecimal() else duration_ns(value) // 10**9
 
 
 def _pair(text: str, error: str) -> tuple[str, str]:

@@ -59,6 +59,7 @@ from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
 from engine.domain.networks.facade import Networks
+from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
 from engine.domain.system.pulse import Pulse, PulseService
 from engine.domain.volumes.facade import Volumes
@@ -68,7 +69,7 @@ from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.listeners import api_listeners, status_listener
 from engine.wiring.registries import registry_settings, transfer_limits
-from engine.wiring.rooms import container_settings, network_settings, own_cgroup
+from engine.wiring.rooms import container_settings, network_settings, own_cgroup, write_scripts
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
 log = logging.getLogger(__name__)
@@ -99,6 +100,8 @@ class Engine:
             path.mkdir(mode=0o711, parents=True, exist_ok=True)
         for name in ("containers", "volumes", "tmp"):
             (self.data.path / name).mkdir(mode=0o710, parents=True, exist_ok=True)
+
+        write_scripts(self.settings, self.data.path)
 
     def _open_state(self) -> None:
         self.database = Database(self.data.path / "state.db")
@@ -321,6 +324,7 @@ class Engine:
             networks=self.networks,
             volumes=self.volumes,
             system=self.system,
+            disk=DiskReport(self.containers, self.images, self.volumes),
         )
         app = create_app(lambda app: register(app, rooms), version=VERSION)
         return Server(app, api_listeners(self.settings))

@@ -76,6 +76,16 @@ def query_int(name: str, default: int = 0) -> int:
     return parse_int(request.args.get(name), name, default)
 
 
+def query_number(name: str) -> int:
+    """A parameter that must be there, as a number; raises InvalidParameter."""
+    text = request.args.get(name, "")
+    if not text:
+        raise InvalidParameter(
+            f'invalid value for {name}: strconv.Atoi: parsing "": invalid syntax'
+        )
+    return parse_int(text, name, 0)
+
+
 def query_filters(name: str = "filters") -> dict[str, list[str]]:
     """The filters of a list, prune or events request."""
     return parse_filters(request.args.get(name))

@@ -137,15 +137,22 @@ class Wire(H11Protocol):
             await self.send(RawData(data=b"".join(held)))
 
     async def _handle_events(self) -> None:
+        """Body data of one read goes on in one piece: clients write tar headers as chunks of their own."""
         self.paused = False
+        body: list[bytes] = []
         while not self.owner.hijacking.is_set():
             try:
                 event = self.connection.next_event()
             except h11.RemoteProtocolError as error:
+                await self._handle_body(body)
                 if self.connection.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
                     await self._send_error_response(error.error_status_hint)
                 await self.send(Closed())
                 return
+            if isinstance(event, h11.Data):
+                body.append(event.data)
+                continue
+            await self._handle_body(body)
             if event is h11.PAUSED:
                 self.paused = True
                 return
@@ -153,13 +160,15 @@ class Wire(H11Protocol):
                 return
             await self._handle_one(event)
 
+    async def _handle_body(self, pieces: list[bytes]) -> None:
+        if pieces and self.stream is not None:
+            await self.stream.handle(Body(stream_id=STREAM_ID, data=b"".join(pieces)))
+        pieces.clear()
+
     async def _handle_one(self, event: Any) -> None:
         if isinstance(event, h11.Request):
             await self.send(Updated(idle=False))
             await self._create_stream(event)
-        elif isinstance(event, h11.Data):
-            if self.stream is not None:
-                await self.stream.handle(Body(stream_id=STREAM_ID, data=event.data))
         elif isinstance(event, h11.EndOfMessage):
             if self.stream is not None:
                 await self.stream.handle(EndBody(stream_id=STREAM_ID))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from ipaddress import IPv4Interface
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from engine.adapters.host.identity import Choices
 from engine.domain.containers.settings import RoomSettings
 from engine.domain.networks.facade import NetworkSettings
 from engine.domain.system.facts import Facts
+from engine.models.containers import Ulimit
 
 
 def network_settings(settings: Settings, engine_id: str) -> NetworkSettings:
@@ -33,6 +35,36 @@ def runtimes(settings: Settings) -> dict[str, str]:
     return {"runc": "", "io.containerd.runc.v2": "", **added}
 
 
+def programs(settings: Settings, data_root: Path) -> dict[str, str]:
+    """The same as the shim is told them: with arguments through a script, as dockerd does it."""
+    known = runtimes(settings)
+    for name, runtime in settings.runtimes.items():
+        if runtime.args:
+            known[name] = str(data_root / "runtimes" / name)
+        elif runtime.type:
+            known[name] = str(runtime.options.get("BinaryName", ""))
+    return known
+
+
+def write_scripts(settings: Settings, data_root: Path) -> None:
+    """For each runtime with arguments. A running container's shim calls its script again."""
+    directory = data_root / "runtimes"
+    for name, runtime in settings.runtimes.items():
+        if not runtime.args:
+            continue
+        directory.mkdir(mode=0o711, exist_ok=True)
+        words = " ".join(shlex.quote(each) for each in (runtime.path, *runtime.args))
+        fresh = directory / f".{name}"
+        fresh.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        fresh.chmod(0o700)
+        fresh.rename(directory / name)
+
+
+def shims(settings: Settings) -> dict[str, str]:
+    """The containerd runtimes of those that are not runc's."""
+    return {name: runtime.type for name, runtime in settings.runtimes.items() if runtime.type}
+
+
 def own_cgroup(engine_id: str) -> str:
     """The cgroup above all containers of this engine."""
     return f"/trimaran-{engine_id}"
@@ -52,14 +84,16 @@ def container_settings(
             default_runtime=settings.default_runtime,
             default_shm_size=settings.default_shm_size,
             default_ipc_mode=settings.default_ipc_mode,
-            default_cgroupns_mode=settings.default_cgroupns_mode,
+            default_cgroupns_mode=settings.default_cgroupns_mode
+            or ("private" if facts.cgroup_v2 else "host"),
         ),
         data_root=data_root,
         exec_root=Path(settings.exec_root),
         snapshotter=choices.snapshotter,
         cgroup_parent=settings.cgroup_parent or own_cgroup(choices.engine_id),
         default_runtime=settings.default_runtime,
-        runtimes=known,
+        runtimes=programs(settings, data_root),
+        shims=shims(settings),
         log_driver=settings.log_driver,
         log_options=settings.log_opts,
         dns=settings.dns,
@@ -68,6 +102,10 @@ def container_settings(
         init=settings.init,
         init_path=settings.init_path or "/usr/bin/tini-static",
         shm_size=settings.default_shm_size,
+        ulimits=tuple(
+            Ulimit(name=name, soft=limit.soft, hard=limit.hard)
+            for name, limit in settings.default_ulimits.items()
+        ),
         no_new_privileges=settings.no_new_privileges,
         seccomp_profile=_seccomp_profile(settings.seccomp_profile),
         live_restore=settings.live_restore,

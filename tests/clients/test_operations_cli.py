@@ -369,3 +369,26 @@ def test_sizes_are_those_of_the_container_own_layer(daemon: Daemon, sleeper: str
     assert entry["SizeRootFs"] > entry["SizeRw"]
     assert daemon.json("GET", f"/containers/{sleeper}/json?size=1")["SizeRw"] >= 3 << 20
     assert "SizeRw" not in daemon.json("GET", f"/containers/{sleeper}/json")
+
+
+def test_a_volume_with_options_is_copied_to_and_from_while_nothing_runs(
+    daemon: Daemon, tmp_path: Path
+) -> None:
+    device = tmp_path / "device"
+    device.mkdir()
+    (device / "there").write_text("there")
+    daemon.docker(
+        "volume", "create", "--opt", "type=none", "--opt", "o=bind", "--opt", f"device={device}",
+        "bound", check=True, timeout=30,
+    )  # fmt: skip
+    daemon.docker(
+        "create", "--name", "optional", "-v", "bound:/bound", "busybox", check=True, timeout=30
+    )
+    out = daemon.docker("cp", "optional:/bound/there", "-", check=True, timeout=30).stdout
+    assert b"there" in out
+    (tmp_path / "file").write_text("in")
+    daemon.docker("cp", str(tmp_path / "file"), "optional:/bound/", check=True, timeout=30)
+    assert (device / "file").read_text() == "in"
+    assert str(device) not in Path("/proc/self/mountinfo").read_text()
+    daemon.docker("rm", "optional", check=True, timeout=30)
+    daemon.docker("volume", "rm", "bound", check=True, timeout=30)

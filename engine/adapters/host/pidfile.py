@@ -29,7 +29,7 @@ class PidFile:
             text = self._path.read_text().strip()
         except OSError:
             return 0
-        return int(text) if text.isdigit() else 0
+        return int(text) if text.isdecimal() else 0
 
     def remove(self) -> None:
         if self._written and self._read() == os.getpid():

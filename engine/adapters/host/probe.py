@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import trio
 
+from engine.adapters.host import devices
 from engine.errors import SystemFailure
+from engine.models.devices import DeviceNode
 
 DEADLINE = 10.0
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -44,6 +47,20 @@ class HostProbe:
     def cpu(self) -> tuple[int, int]:
         """Nanoseconds of all CPUs together since boot, and how many of them are online."""
         return parse_cpu(Path("/proc/stat").read_text())
+
+    async def devices(self, path: str = "") -> list[DeviceNode]:
+        """The node at a path, or those below it; without a path the whole machine's. OSError."""
+        look = partial(devices.found_at, path) if path else devices.all_of_host
+        with trio.fail_after(DEADLINE):
+            return await trio.to_thread.run_sync(look, abandon_on_cancel=True)
+
+    async def block_device(self, path: str) -> tuple[int, int]:
+        """Major and minor number; SystemFailure when nothing is there."""
+        try:
+            return devices.block_numbers(path)
+        except OSError as error:
+            reason = (error.strerror or "").lower()
+            raise SystemFailure(f"stat {path}: {reason}") from error
 
     def network(self, pid: int) -> dict[str, dict[str, int]]:
         """The interfaces' counters in the process's network namespace; empty when it has ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import trio
 
 from engine.adapters.rootfs.mounting import mounted
 from engine.adapters.rootfs.openat2 import open_in_root
+from engine.adapters.rootfs.syscalls import MS_NODEV, MS_NOEXEC, MS_NOSUID, mount, unmount
 from engine.models.runtime import Mount
 
 FILE_LIMIT = 4 << 20
@@ -43,6 +45,14 @@ class HostRootFS:
         with trio.fail_after(DEADLINE):
             await trio.to_thread.run_sync(self._populate, mounts)
 
+    async def mount_shm(self, path: Path, size: int) -> None:
+        with trio.fail_after(DEADLINE):
+            await trio.to_thread.run_sync(_mount_shm, str(path), size)
+
+    async def unmount_shm(self, path: Path) -> None:
+        with trio.fail_after(DEADLINE):
+            await trio.to_thread.run_sync(_unmount_shm, str(path))
+
     def _read(self, mounts: Sequence[Mount], paths: Sequence[str]) -> list[bytes]:
         with mounted(mounts, self._scratch) as root:
             return [_contents(root, path) for path in paths]
@@ -62,6 +72,20 @@ class HostRootFS:
             for path in FILES:
                 _make(root, path, directory=False, mode=0o755)
             _link(root, "etc/mtab", "/proc/mounts")
+
+
+def _mount_shm(path: str, size: int) -> None:
+    _unmount_shm(path)
+    os.makedirs(path, mode=0o711, exist_ok=True)
+    flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
+    mount("shm", path, "tmpfs", flags, f"mode=1777,size={size}")
+
+
+def _unmount_shm(path: str) -> None:
+    if os.path.ismount(path):
+        unmount(path)
+    with contextlib.suppress(FileNotFoundError):
+        os.rmdir(path)
 
 
 def _contents(root: int, path: str) -> bytes:

@@ -9,7 +9,7 @@ from quart_trio import QuartTrio
 
 from engine.api.app import api_version
 from engine.api.bodies import read_json
-from engine.api.queries import query_bool, query_filters, query_int, query_text
+from engine.api.queries import query_bool, query_filters, query_int, query_number, query_text
 from engine.api.responses import empty_response, encode, json_response, stream_response
 from engine.api.routes.rooms import Rooms
 from engine.api.versions import down
@@ -36,7 +36,8 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
             found = await containers.list_with_sizes(found)
         return json_response(down("container-summary", found, api_version()))
 
-    @app.get("/containers/<name>/json")
+    # A linked container is also known as PARENT/ALIAS.
+    @app.get("/containers/<path:name>/json")
     async def container_inspect(name: str) -> Response:
         sized = query_bool("size")
         found = await containers.inspect_with_sizes(name) if sized else containers.inspect(name)
@@ -87,11 +88,14 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
 
     @app.post("/containers/<name>/resize")
     async def container_resize(name: str) -> Response:
-        await containers.resize(name, query_int("h"), query_int("w"))
+        await containers.resize(name, query_number("h"), query_number("w"))
         return empty_response(200)
 
-    @app.delete("/containers/<name>")
+    @app.delete("/containers/<path:name>")
     async def container_delete(name: str) -> Response:
+        if query_bool("link"):
+            await containers.unlink(name)
+            return empty_response()
         await containers.remove(name, force=query_bool("force"), volumes=query_bool("v"))
         return empty_response()
 

@@ -41,6 +41,6 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
 
 def _sequence(text: str) -> int:
     number = text.removeprefix("seq:")
-    if not number.isdigit():
+    if not number.isdecimal():
         raise InvalidParameter(f'invalid value for "since": {text}')
     return int(number)

@@ -7,7 +7,7 @@ from quart_trio import QuartTrio
 
 from engine.api.bodies import read_json
 from engine.api.hijack import hijack
-from engine.api.queries import query_int
+from engine.api.queries import query_number
 from engine.api.responses import empty_response, json_response
 from engine.api.routes.rooms import Rooms
 from engine.api.routes.streams import stream_type
@@ -27,25 +27,25 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
     @app.post("/exec/<name>/start")
     async def exec_start(name: str) -> Response:
         request = await read_json(ExecStartRequest)
-        session = execs.session(name, detach=request.detach)
+        session = execs.session(name, request)
         if request.detach:
             await session.start()
             return empty_response(200)
         try:
-            client = await hijack(content_type=stream_type(tty=session.tty))
+            client = await hijack(content_type=stream_type(tty=session.raw))
             try:
                 await session.run(client)
             except Refusal as error:
                 # The head is out: the text goes where the output would.
                 text = f"{error}\r\n".encode()
-                await client.send_all(text if session.tty else frame("stdout", text))
+                await client.send_all(text if session.raw else frame("stdout", text))
         finally:
             session.close()
         return empty_response(200)
 
     @app.post("/exec/<name>/resize")
     async def exec_resize(name: str) -> Response:
-        await execs.resize(name, query_int("h"), query_int("w"))
+        await execs.resize(name, query_number("h"), query_number("w"))
         return empty_response(200)
 
     @app.get("/exec/<name>/json")

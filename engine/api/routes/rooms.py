@@ -12,6 +12,7 @@ from engine.domain.events.facade import Events
 from engine.domain.execs.facade import Execs
 from engine.domain.images.facade import Images
 from engine.domain.networks.facade import Networks
+from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
 from engine.domain.volumes.facade import Volumes
 
@@ -27,4 +28,5 @@ class Rooms:
     events: Events
     networks: Networks
     system: System
+    disk: DiskReport
     volumes: Volumes

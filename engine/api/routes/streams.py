@@ -88,7 +88,7 @@ def _selection() -> Selection:
 
 def _tail(text: str) -> int | None:
     """Anything but a number means all, as in dockerd."""
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdecimal() else None
 
 
 def moment(text: str, name: str) -> int | None:

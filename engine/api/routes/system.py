@@ -6,9 +6,12 @@ from quart import Response, request
 from quart_trio import QuartTrio
 
 from engine.api.app import api_version
+from engine.api.queries import query_list
 from engine.api.responses import json_response, raw_response
 from engine.api.routes.rooms import Rooms
 from engine.api.versions import down
+from engine.domain.system.disk import KINDS
+from engine.errors import InvalidParameter
 
 PING_HEADERS = {
     "Builder-Version": "1",
@@ -31,3 +34,12 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
     @app.get("/info")
     async def info() -> Response:
         return json_response(down("info", await rooms.system.info(), api_version()))
+
+    @app.get("/system/df")
+    async def disk_usage() -> Response:
+        kinds = query_list("type") or KINDS
+        for kind in kinds:
+            if kind not in KINDS:
+                raise InvalidParameter(f"unknown object type: {kind}")
+        report = await rooms.disk.measure(kinds)
+        return json_response(down("disk-usage", report, api_version()))

@@ -26,7 +26,7 @@ GET /configs; POST /configs/create; GET /configs/<name>; DELETE /configs/<name>;
 LATER = """
 GET /containers/<name>/checkpoints; POST /containers/<name>/checkpoints;
 POST /build; POST /build/prune; POST /build/cancel;
-GET /system/df; DELETE /networks/<name>;
+DELETE /networks/<name>;
 POST /networks/create; POST /networks/<name>/connect; POST /networks/<name>/disconnect; POST /networks/prune;
 GET /plugins; GET /plugins/privileges; POST /plugins/pull; GET /plugins/<path:name>/json;
 DELETE /plugins/<path:name>; POST /plugins/<path:name>/enable; POST /plugins/<path:name>/disable;

@@ -20,6 +20,7 @@ from engine.domain.streams.session import ProcessStreams
 from supervisors import Mailbox, Supervisor
 
 if TYPE_CHECKING:
+    from engine.domain.containers.health import Checkup
     from engine.domain.containers.prepare import Prepared
 
 
@@ -32,9 +33,11 @@ class ExitResult(msgspec.Struct, frozen=True):
 
 class Cell:
     """`preparation` is what create made ahead of the first start; `leftover` says that containerd still
-    has the ended task, `create_in_doubt` that it was asked for one and has not answered; `told` is the record of a start whose event may be out, though it is not complete;
-    `places_made` that its root has places for its volumes though it has never run, `commit_interrupted`
-    that a former daemon has paused it for a commit."""
+    has the ended task, `create_in_doubt` that it was asked for one and has not answered; `told` is the
+    record of a start whose event may be out, though it is not complete.
+    `places_made` says that its root has places for its volumes though it has never run,
+    `reason` is why the present run is being ended, where not by its user or itself,
+    `commit_interrupted` that a former daemon has paused it for a commit."""
 
     def __init__(
         self, record: Container, streams: ProcessStreams, forget: Callable[[Cell], None]
@@ -60,6 +63,8 @@ class Cell:
         self.removed = trio.Event()
         self._exit_lot = trio.lowlevel.ParkingLot()
         self.supervised = trio.Lock()
+        self.checkup: Checkup | None = None
+        self.reason = ""
         self.supervisor: Supervisor | None = None
 
     @property

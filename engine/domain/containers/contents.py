@@ -10,6 +10,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
+import trio
+
 from engine.domain.containers import users
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.oci.plan import User
@@ -19,6 +21,8 @@ from engine.domain.containers.records import Container
 from engine.domain.containers.room import Room
 from engine.errors import InvalidParameter, NotFound
 from engine.models.files import Bind, Change, Extraction, PathStat, Root
+
+UNMOUNT_PATIENCE = 10.0
 
 
 class Contents:
@@ -30,17 +34,18 @@ class Contents:
     async def stat(self, reference: str, path: str) -> PathStat:
         """NotFound for the container or for the path."""
         cell, outside = self._cell(reference, path), self._room.outside
-        root = await reachable(cell, outside)
-        return await outside.files.stat(root, path, missing(reference, path))
+        async with seen(cell, outside) as root:
+            return await outside.files.stat(root, path, missing(reference, path))
 
     async def archive(self, reference: str, path: str) -> AsyncGenerator[bytes, None]:
         """A tar of the path; what is wrong comes before the first piece."""
         cell, outside = self._cell(reference, path), self._room.outside
-        root = await reachable(cell, outside)
         await outside.emit(cell.record, "archive-path")
-        async with aclosing(outside.files.archive(root, path, missing(reference, path))) as pieces:
-            async for piece in pieces:
-                yield piece
+        async with seen(cell, outside) as root:
+            archive = outside.files.archive(root, path, missing(reference, path))
+            async with aclosing(archive) as pieces:
+                async for piece in pieces:
+                    yield piece
 
     async def extract(
         self,
@@ -111,6 +116,17 @@ async def reachable(cell: Cell, outside: Outside) -> Root:
 
 
 @asynccontextmanager
+async def seen(cell: Cell, outside: Outside) -> AsyncIterator[Root]:
+    """A root to look at. Only volumes that have to be mounted for it keep the container from starting."""
+    root = await reachable(cell, outside)
+    if root.pid or not outside.volumes.has_options(cell.record):
+        yield root
+        return
+    async with written(cell, outside) as held:
+        yield held
+
+
+@asynccontextmanager
 async def written(cell: Cell, outside: Outside) -> AsyncIterator[Root]:
     """A root to write to: a container that does not run keeps its slot, so that nothing starts in it."""
     root = await reachable(cell, outside)
@@ -118,7 +134,16 @@ async def written(cell: Cell, outside: Outside) -> AsyncIterator[Root]:
         yield root
         return
     async with cell.slot:
-        yield await root_of(cell, outside)
+        root = await root_of(cell, outside)
+        if root.pid:
+            yield root
+            return
+        await outside.volumes.mount(cell.record)
+        try:
+            yield root
+        finally:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + UNMOUNT_PATIENCE):
+                await outside.volumes.unmount(cell.record)
 
 
 def binds(record: Container, directory: Path) -> tuple[Bind, ...]:

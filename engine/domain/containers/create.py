@@ -13,12 +13,13 @@ from functools import partial
 import msgspec
 import trio
 
-from engine.domain.containers import binds, joins, merge, validation
+from engine.domain.containers import binds, joins, links, merge, validation
 from engine.domain.containers.binds import MountSpec
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import commit_surely
 from engine.domain.containers.messages import Create
 from engine.domain.containers.modes import joined
+from engine.domain.containers.onunhealthy import switches
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.prepare import root_snapshot
 from engine.domain.containers.records import KIND, Container, to_document
@@ -67,6 +68,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
     )
     if message.version < SUBPATH_SINCE:
         mounts = [msgspec.structs.replace(each, subpath="") for each in mounts]
+    linked = links.resolved(host, room.registry)
     if message.name:
         check_name(message.name)
     name = reserve_name(room, message.name, container_id)
@@ -84,6 +86,8 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
             runtime=host.runtime,
             snapshotter=settings.snapshotter,
             mounts=mounts,
+            links=linked,
+            switches=switches(asked.labels or {}),
             endpoints=_endpoints(request.networking_config, host),
         )
         await outside.volumes.copy_up(record, partial(root_snapshot, record, outside))

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import trio
 
-from engine.domain.containers import policy
+from engine.domain.containers import health, ipc, onunhealthy, policy
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
@@ -38,6 +38,8 @@ async def exited(
     record = _after(cell, outside, message)
     seconds = max(0, message.exited_ns - state.started_ns) // 1_000_000_000
     extra = {"exitCode": str(message.exit_code), "execDuration": str(seconds)}
+    if cell.reason:
+        extra["reason"] = cell.reason
     if message.reconciled:
         extra["trimaran.reconciled"] = "true"
     batch = (
@@ -61,7 +63,8 @@ def _after(cell: Cell, outside: Outside, message: Exited) -> Container:
     """The record as the exit leaves it: exited, or waiting for its restart."""
     record, state = cell.record, cell.record.state
     unasked = not (state.manually_stopped or cell.restarting or outside.shutting_down)
-    again = unasked and policy.follows(record, message.exit_code)
+    sick = cell.reason == onunhealthy.REASON and onunhealthy.restarts(record)
+    again = unasked and (sick or policy.follows(record, message.exit_code))
     ran_ns = message.exited_ns - state.started_ns
     return msgspec.structs.replace(record, network=NetworkState()).with_state(
         status=Status.RESTARTING if again else Status.EXITED,
@@ -71,6 +74,7 @@ def _after(cell: Cell, outside: Outside, message: Exited) -> Container:
         oom_killed=state.oom_killed or message.oom,
         restart_count=state.restart_count + again,
         backoff_ms=policy.next_delay_ms(state, ran_ns) if again else 0,
+        health=health.last(record),
     )
 
 
@@ -111,3 +115,4 @@ async def settle(cell: Cell, outside: Outside) -> None:
     """What may wait until everybody knows of the exit: the task's deletion, the way out of the network."""
     await delete_task(cell, outside)
     await twice(cell, outside.sandboxes.release)
+    await ipc.unmount(cell.record, outside)

@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from engine.domain.containers import filters as filtering
-from engine.domain.containers import rules, stats, top, views
+from engine.domain.containers import links, rules, stats, top, views
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import (
     Create,
@@ -26,6 +26,7 @@ from engine.domain.containers.messages import (
     Restart,
     Start,
     Stop,
+    Unlink,
     Unpause,
     Update,
 )
@@ -83,11 +84,13 @@ class Containers:
         filters: Mapping[str, Sequence[str]] | None = None,
     ) -> list[Summary]:
         chosen = filtering.select(list(self._room.registry), filters or {}, all=all, limit=limit)
-        return [views.summary(cell) for cell in chosen]
+        parents = links.parents_of(self._room.registry)
+        return [views.summary(cell, parents.get(cell.id, ())) for cell in chosen]
 
     def inspect(self, reference: str) -> InspectResponse:
-        cell = self._room.registry.resolve(reference)
-        return views.inspect(cell, self._directory(cell))
+        cell = links.resolve(reference, self._room.registry)
+        shown = links.shown(cell.record, self._room.registry)
+        return views.inspect(cell, self._directory(cell), shown)
 
     async def list_with_sizes(self, summaries: Sequence[Summary]) -> Summaries:
         return [
@@ -219,6 +222,11 @@ class Containers:
 
     def stats_stream(self, reference: str) -> AsyncGenerator[Stats, None]:
         return stats.stream(self.cell(reference), self._room.outside)
+
+    async def unlink(self, reference: str) -> None:
+        """Row 7: `reference` is PARENT/ALIAS; the container itself stays."""
+        parent, alias = links.parent_of(reference, self._room.registry)
+        await self._ask(parent.id, Unlink(alias))
 
     async def resize(self, reference: str, height: int, width: int) -> None:
         await self._ask(reference, Resize(height, width))

@@ -13,6 +13,8 @@ HOST_RESOLV_CONF = Path("/etc/resolv.conf")
 SYSTEMD_RESOLV_CONF = Path("/run/systemd/resolve/resolv.conf")
 FALLBACK_SERVERS = ("8.8.8.8", "8.8.4.4")
 
+Row = tuple[str, str]  # an address and its names
+
 LOOPBACK_HOSTS = (
     ("127.0.0.1", "localhost"),
     ("::1", "localhost ip6-localhost ip6-loopback"),
@@ -27,21 +29,30 @@ def make_directory(directory: Path) -> None:
     directory.mkdir(mode=0o710, parents=True, exist_ok=True)
 
 
-def write(directory: Path, container: Container, place: Place, resolv_conf: str) -> None:
+def write(
+    directory: Path, container: Container, place: Place, resolv_conf: str, links: Sequence[Row] = ()
+) -> None:
     """Blocks; for a worker thread. Rewrites what is there: a new start has new addresses."""
     make_directory(directory)
-    host_network = container.host.network_mode == "host"
-    hosts = _read(Path("/etc/hosts")) if host_network else render_hosts(container, place)
-    extra = extra_hosts(container.host.extra_hosts or (), place.host_gateway)
-    (directory / "hosts").write_text(hosts + extra)
+    write_hosts(directory, container, place, links)
     (directory / "hostname").write_text(container.config.hostname + "\n")
     (directory / "resolv.conf").write_text(resolv_conf)
 
 
-def render_hosts(container: Container, place: Place) -> str:
+def write_hosts(
+    directory: Path, container: Container, place: Place, links: Sequence[Row] = ()
+) -> None:
+    """In place: the container has this very file."""
+    host_network = container.host.network_mode == "host"
+    hosts = _read(Path("/etc/hosts")) if host_network else render_hosts(container, place, links)
+    extra = extra_hosts(container.host.extra_hosts or (), place.host_gateway)
+    (directory / "hosts").write_text(hosts + extra)
+
+
+def render_hosts(container: Container, place: Place, links: Sequence[Row] = ()) -> str:
     hostname, domain = container.config.hostname, container.config.domainname
     names = f"{hostname}.{domain} {hostname}" if domain else hostname
-    rows = list(LOOPBACK_HOSTS)
+    rows = [*LOOPBACK_HOSTS, *links]
     rows += [(endpoint.ip, names) for endpoint in place.sandbox.endpoints if endpoint.ip]
     return "".join(f"{address}\t{name}\n" for address, name in rows)
 

@@ -40,7 +40,7 @@ def check(filters: Mapping[str, Sequence[str]]) -> None:
         if status not in {str(each) for each in Status}:
             raise InvalidParameter(f"invalid filter 'status={status}'")
     for code in filters.get("exited", ()):
-        if not code.lstrip("-").isdigit():
+        if not code.lstrip("-").isdecimal():
             raise InvalidParameter(f"invalid filter 'exited={code}'")
 
 
@@ -79,7 +79,7 @@ def _matches(container: Container, filters: Mapping[str, Sequence[str]]) -> bool
 def _holds(name: str, values: Sequence[str], container: Container) -> bool:
     match name:
         case "id":
-            return any(re.search(value, container.id) for value in values)
+            return any(_found(value, container.id) for value in values)
         case "name":
             return any(_named(value, container.name) for value in values)
         case "label":
@@ -100,7 +100,7 @@ def _holds(name: str, values: Sequence[str], container: Container) -> bool:
                 for mount in container.mounts
             )
         case "health":
-            return "none" in values
+            return (container.state.health or "none") in values
         case "publish" | "expose":
             return _port(name, values, container)
         case "is-task":
@@ -110,10 +110,15 @@ def _holds(name: str, values: Sequence[str], container: Container) -> bool:
 
 
 def _named(pattern: str, name: str) -> bool:
+    return _found(pattern, name) or _found(pattern, "/" + name)
+
+
+def _found(pattern: str, text: str) -> bool:
+    """What is no regular expression is taken as it stands."""
     try:
-        return re.search(pattern, name) is not None or re.search(pattern, "/" + name) is not None
+        return re.search(pattern, text) is not None
     except re.error:
-        return pattern in name
+        return pattern in text
 
 
 def has_label(wanted: str, labels: Mapping[str, str]) -> bool:
@@ -151,6 +156,6 @@ def _port(name: str, values: Sequence[str], container: Container) -> bool:
 def _ports(value: str) -> Iterable[str]:
     numbers, _, proto = value.partition("/")
     low, _, high = numbers.partition("-")
-    if not low.isdigit() or not (high or low).isdigit():
+    if not low.isdecimal() or not (high or low).isdigit():
         raise InvalidParameter(f"invalid port '{value}'")
     return [f"{port}/{proto or 'tcp'}" for port in range(int(low), int(high or low) + 1)]

@@ -1,4 +1,4 @@
-"""Namespaces that belong to another container: `container:NAME` for network and PID (row 72)."""
+"""Namespaces that belong to another container: `container:NAME` for network, PID and IPC (row 72)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from engine.domain.containers.cell import Cell
 from engine.domain.containers.modes import joined
 from engine.domain.containers.records import Status
 from engine.domain.containers.registry import Registry
-from engine.errors import Conflict, NotFound, NotImplementedHere
+from engine.errors import Conflict, NotFound
 from engine.models.containers import HostConfig
 
 
 def with_ids(host: HostConfig, registry: Registry) -> HostConfig:
     """Names become IDs, so that a rename leads nobody elsewhere."""
-    if joined(host.ipc_mode) is not None:
-        raise NotImplementedHere("joining another container's IPC namespace is not supported yet")
     return msgspec.structs.replace(
         host,
         network_mode=_with_id(host.network_mode, registry),
         pid_mode=_with_id(host.pid_mode, registry),
+        ipc_mode=_with_id(host.ipc_mode, registry),
     )
 
 
@@ -45,4 +44,5 @@ def donor(mode: str, registry: Registry, what: str) -> Cell | None:
 
 
 def joins(host: HostConfig) -> bool:
-    return joined(host.network_mode) is not None or joined(host.pid_mode) is not None
+    modes = (host.network_mode, host.pid_mode, host.ipc_mode)
+    return any(joined(mode) is not None for mode in modes)

@@ -63,6 +63,12 @@ class Rename(Request[None], msgspec.Struct):
     name: str
 
 
+class Unlink(Request[None], msgspec.Struct):
+    """Take away the link of this alias."""
+
+    alias: str
+
+
 class Update(Request[list[str]], msgspec.Struct):
     """Change limits and the restart policy; the reply is the warnings."""
 
@@ -73,6 +79,12 @@ class Again(msgspec.Struct):
     """The restart is due; `boot`: after the daemon's start, also of a container that has exited."""
 
     boot: bool = False
+
+
+class Unhealthy(msgspec.Struct):
+    """The run of this generation has turned unhealthy."""
+
+    generation: int
 
 
 class Exited(msgspec.Struct):
@@ -104,7 +116,9 @@ CellMessage = (
     | Unpause
     | Rename
     | Update
+    | Unlink
     | Again
+    | Unhealthy
     | Exited
     | OutOfMemory
     | Reconcile

@@ -10,7 +10,7 @@ import logging
 
 import trio
 
-from engine.domain.containers import exit, pause, policy, remove, rules, start
+from engine.domain.containers import exit, pause, policy, relink, remove, rules, start
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.messages import (
     Again,
@@ -26,17 +26,19 @@ from engine.domain.containers.messages import (
     Restart,
     Start,
     Stop,
+    Unhealthy,
+    Unlink,
     Unpause,
     Update,
 )
 from engine.domain.containers.outside import Outside, event
-from engine.domain.containers.reconcile import AWAY, reconcile
+from engine.domain.containers.reconcile import AWAY, put_off_restart, reconcile
 from engine.domain.containers.records import Status
 from engine.domain.containers.rename import rename
-from engine.domain.containers.stop import kill, stop
+from engine.domain.containers.stop import end_unhealthy, kill, stop
 from engine.domain.containers.update import update
 from engine.domain.events.facade import Batch
-from engine.errors import Conflict, Unavailable
+from engine.errors import Conflict
 from supervisors import Letter, Refusal, Worker
 
 log = logging.getLogger(__name__)
@@ -80,6 +82,8 @@ class Operator(Worker):
                 await self._start()
             case Again(boot):
                 await self._again(boot=boot)
+            case Unhealthy(generation):
+                await end_unhealthy(cell, outside, generation)
             case Stop(timeout, signal, unasked):
                 await stop(cell, outside, timeout=timeout, signal=signal, asked=not unasked)
             case Restart(timeout, signal):
@@ -99,6 +103,8 @@ class Operator(Worker):
                 await pause.pause(cell, outside)
             case Unpause():
                 await pause.unpause(cell, outside)
+            case Unlink(alias):
+                await relink.unlink(cell, outside, alias)
             case Rename(name):
                 await rename(cell, outside, name)
             case Reconcile():
@@ -149,10 +155,10 @@ class Operator(Worker):
                 return
             try:
                 await start.start(cell, self._outside)
-            except Unavailable:
-                self._outside.restarts.put(cell.id, cell.record.state.backoff_ms / 1000 or 1.0)
             except Refusal as error:
                 log.warning("container %s: its restart failed: %s", cell.id[:12], error)
+                if cell.record.state.status is Status.RESTARTING:
+                    put_off_restart(cell, self._outside)
 
     async def _exited(self, message: Exited) -> None:
         async with self._cell.slot:

@@ -1,10 +1,11 @@
-"""A run's output: its FIFOs and log, and the service that copies between them."""
+"""The services of a run, in the container's supervisor: its output's copier, its health's monitor."""
 
 from __future__ import annotations
 
 import trio
 
 from engine.domain.containers.cell import Cell
+from engine.domain.containers.health import HealthMonitor, probe_of
 from engine.domain.containers.logging import open_log
 from engine.domain.containers.outside import Outside
 from engine.domain.streams.session import CopierService
@@ -29,6 +30,21 @@ async def open_streams(
         ChildSpec(
             name=f"output-{generation}",
             factory=lambda: CopierService(streams),
+            restart=Restart.TRANSIENT,
+            quarantine=True,
+        )
+    )
+
+
+async def watch_health(cell: Cell, outside: Outside) -> None:
+    """The monitor of the present run, where the container has a health check."""
+    if probe_of(cell.record.config) is None:
+        return
+    assert cell.supervisor is not None
+    await cell.supervisor.add(
+        ChildSpec(
+            name=f"health-{cell.record.state.generation}",
+            factory=lambda: HealthMonitor(cell, outside),
             restart=Restart.TRANSIENT,
             quarantine=True,
         )

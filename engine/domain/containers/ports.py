@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any, Protocol
 
 from engine.errors import NotFound
+from engine.models.devices import DeviceNode
 from engine.models.files import Change, Extraction, PathStat, Root
 from engine.models.runtime import (
     ContainerInfo,
@@ -154,6 +156,12 @@ class Host(Protocol):
     def cpu(self) -> tuple[int, int]:
         """Nanoseconds of all CPUs since boot, and how many are online."""
 
+    async def devices(self, path: str = "") -> Sequence[DeviceNode]:
+        """The node at a path, or those below it; without a path the whole machine's. OSError."""
+
+    async def block_device(self, path: str) -> tuple[int, int]:
+        """Major and minor number; SystemFailure when nothing is there."""
+
     def network(self, pid: int) -> dict[str, dict[str, int]]:
         """Counters by interface in the process's network namespace, without lo."""
 
@@ -194,6 +202,12 @@ class RootFS(Protocol):
 
     async def read_running(self, pid: int, *paths: str) -> list[bytes]:
         """The same from the root of a running process."""
+
+    async def mount_shm(self, path: Path, size: int) -> None:
+        """A fresh tmpfs of `size` bytes for everybody; one that is there already goes."""
+
+    async def unmount_shm(self, path: Path) -> None:
+        """Idempotent; the directory goes too."""
 
     async def populate_init(self, mounts: Sequence[Mount]) -> None:
         """Make what every container's root has: .dockerenv, dev, proc, sys, etc/hosts and the like."""

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import trio
 
-from engine.domain.containers import files, users
+from engine.domain.containers import files, ipc, links, users
 from engine.domain.containers.cell import Cell
+from engine.domain.containers.devices import find_devices
 from engine.domain.containers.joins import donor
+from engine.domain.containers.links import Linked
 from engine.domain.containers.oci.build import build_spec, encode_spec
 from engine.domain.containers.oci.plan import HOST, NEW, Namespaces, SpecPlan, User
 from engine.domain.containers.outside import Outside
@@ -37,7 +39,7 @@ class Prepared:
     rootfs: Sequence[Mount]
     plan: SpecPlan
     place: Place
-    options: RuncOptions
+    options: RuncOptions | None
 
 
 async def prepare(cell: Cell, outside: Outside) -> Prepared:
@@ -48,8 +50,18 @@ async def prepare(cell: Cell, outside: Outside) -> Prepared:
     place = await outside.sandboxes.prepare(record)
     rootfs = await root_snapshot(record, outside)
     user = await resolve_user(record, rootfs, outside)
-    await write_files(record, outside, place)
-    plan = spec_plan(record, outside, place, user)
+    linked = links.linked(record, outside.registry)
+    await write_files(record, outside, place, linked)
+    found = await find_devices(record.host, outside.host)
+    namespace, shm = ipc.place(record, outside)
+    plan = replace(
+        spec_plan(record, outside, place, user),
+        devices=found.nodes,
+        block_devices=found.blocks,
+        shm_path=shm,
+        link_env=links.environment(record.name, linked),
+    )
+    plan = replace(plan, namespaces=replace(plan.namespaces, ipc=namespace))
     if networker is not None:
         plan = with_files_of(plan, outside.directory(networker.id))
     if forebear is not None:
@@ -60,9 +72,16 @@ async def prepare(cell: Cell, outside: Outside) -> Prepared:
     return Prepared(rootfs, plan, place, runc_options(record, outside))
 
 
-async def write_files(record: Container, outside: Outside, place: Place) -> None:
+async def write_files(
+    record: Container, outside: Outside, place: Place, linked: Sequence[Linked] = ()
+) -> None:
     await trio.to_thread.run_sync(
-        files.write, outside.directory(record.id), record, place, resolv_conf(record, outside)
+        files.write,
+        outside.directory(record.id),
+        record,
+        place,
+        resolv_conf(record, outside),
+        links.hosts_rows(linked),
     )
 
 
@@ -215,7 +234,7 @@ async def put_record(record: Container, outside: Outside, spec: bytes) -> None:
         await containers.create(
             record.id,
             labels=labels,
-            runtime=RUNC_RUNTIME,
+            runtime=outside.settings.shims.get(record.runtime, RUNC_RUNTIME),
             runtime_options=runc_options(record, outside),
             spec=spec,
             snapshotter=record.snapshotter,
@@ -226,7 +245,9 @@ async def put_record(record: Container, outside: Outside, spec: bytes) -> None:
         await containers.update_spec(record.id, spec)
 
 
-def runc_options(record: Container, outside: Outside) -> RuncOptions:
-    """A root of our own: the shim's default is shared by every containerd of the machine."""
+def runc_options(record: Container, outside: Outside) -> RuncOptions | None:
+    """A root of our own: the shim's default is shared by every containerd of the machine. None: not runc's shim."""
+    if outside.settings.shims.get(record.runtime, RUNC_RUNTIME) != RUNC_RUNTIME:
+        return None
     binary = outside.settings.runtimes.get(record.runtime, "")
     return RuncOptions(binary_name=binary, root=str(outside.settings.exec_root / "runc"))

@@ -7,11 +7,11 @@ import time
 
 import msgspec
 
-from engine.domain.containers import exit, pause, remove
+from engine.domain.containers import exit, ipc, pause, remove
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
-from engine.domain.containers.output import open_streams
+from engine.domain.containers.output import open_streams, watch_health
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import Container, NetworkState, Status, to_document
 from engine.domain.containers.task import end_task, find_task
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 AWAY = (Unavailable, ServiceUnavailable, DeadlineExceeded)
 
+PUT_OFF = 1.0
+"""Seconds at least before a restart that an outage has foiled is tried again."""
 UNKNOWN_EXIT = 255
 """The exit code of a container that containerd no longer knows."""
 
@@ -49,7 +51,7 @@ async def _reconcile(cell: Cell, outside: Outside) -> None:
     if state.status is Status.REMOVING:
         await remove.finish(cell, outside)
     elif cell.starting:
-        await undo_start(cell, outside, "the start was interrupted")
+        await undo_start(cell, outside, "the start was interrupted", put_off=True)
     elif state.alive:
         await _check_alive(cell, outside)
     elif cell.leftover:
@@ -65,6 +67,7 @@ async def _check_alive(cell: Cell, outside: Outside) -> None:
         await open_streams(cell, outside, cell.record.state.generation, adopt=True)
         if alive:
             await cell.streams.connect_stdin()
+            await watch_health(cell, outside)
     if alive:
         assert task is not None
         await pause.adopt(cell, outside, frozen=task.status == "paused")
@@ -91,13 +94,24 @@ async def _end_commit(cell: Cell, outside: Outside) -> None:
     cell.commit_interrupted = False
 
 
-async def undo_start(cell: Cell, outside: Outside, reason: str, exit_code: int = 128) -> None:
-    """Take back whatever of a start is there, keep its reason in the record, and wake who waits for it."""
+async def undo_start(
+    cell: Cell, outside: Outside, reason: str, exit_code: int = 128, *, put_off: bool = False
+) -> None:
+    """Take back whatever of a start is there, keep its reason in the record, and wake who waits for it.
+
+    `put_off`: the container is not to blame, so a restart by its policy is tried again.
+    """
     await end_task(cell, outside)
     await outside.volumes.unmount(cell.record)
     await exit.twice(cell, outside.sandboxes.release)
+    await ipc.unmount(cell.record, outside)
     await cell.streams.finish(0)
     cell.streams.end()
+    if put_off and cell.told is None and cell.record.state.status is Status.RESTARTING:
+        await exit.commit_surely(outside, Batch(durable=False).close("start", cell.id))
+        cell.starting = False
+        put_off_restart(cell, outside)
+        return
     record, batch = _undone(cell, outside, reason, exit_code)
     await exit.commit_surely(outside, batch.put(to_document(record)).close("start", cell.id))
     cell.record = record
@@ -121,3 +135,8 @@ def _undone(cell: Cell, outside: Outside, reason: str, exit_code: int) -> tuple[
     batch.event(event(record, "die", {"exitCode": str(exit_code)}, once=f"die {run}"))
     batch.announce(network_events("disconnect", told, sandbox, outside))
     return record, batch.announce(unmount_events(told))
+
+
+def put_off_restart(cell: Cell, outside: Outside) -> None:
+    """What keeps it from starting is not its own: try again, but not in haste."""
+    outside.restarts.put(cell.id, max(PUT_OFF, cell.record.state.backoff_ms / 1000))

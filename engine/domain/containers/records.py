@@ -56,6 +56,7 @@ class State(msgspec.Struct, frozen=True):
     manually_stopped: bool = False
     restart_count: int = 0
     backoff_ms: int = 0
+    health: str = ""
     removal: Removal | None = None
 
     @property
@@ -71,7 +72,11 @@ class NetworkState(msgspec.Struct, frozen=True):
 
 
 class Container(msgspec.Struct, frozen=True):
-    """`image` is the reference as asked for, `image_id` a digest, `layer` the chain ID it was unpacked to."""
+    """`image` is the reference as asked for, `image_id` a digest, `layer` the chain ID it was unpacked to.
+
+    `links` are container IDs by the alias that they have here.
+    `switches` are the `trimaran.*` labels of the create request: an image's switch nothing.
+    """
 
     id: str
     name: str
@@ -84,7 +89,9 @@ class Container(msgspec.Struct, frozen=True):
     runtime: str
     snapshotter: str
     platform: str = "linux"
+    switches: dict[str, str] = {}
     mounts: list[MountSpec] = []
+    links: dict[str, str] = {}
     endpoints: dict[str, EndpointSettings] = {}
     network: NetworkState = NetworkState()
     state: State = State()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import trio
 
-from engine.domain.containers import rules
+from engine.domain.containers import ipc, rules
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import KIND, Removal, Status, to_document
@@ -79,6 +79,7 @@ async def _release(cell: Cell, outside: Outside) -> None:
     with contextlib.suppress(NotFound):
         await outside.runtime.snapshots.remove(cell.id)
     await outside.sandboxes.release(cell.record)
+    await ipc.unmount(cell.record, outside)
     removal = cell.record.state.removal or Removal()
     await outside.volumes.release(cell.id, cell.record.mounts, anonymous=removal.volumes)
     await trio.to_thread.run_sync(

@@ -125,7 +125,7 @@ def status_text(state: State, now_ns: int) -> str:
     """The STATUS column of `docker ps` (row 63)."""
     match state.status:
         case Status.RUNNING:
-            return f"Up {human(now_ns - state.started_ns)}"
+            return f"Up {human(now_ns - state.started_ns)}{health_suffix(state)}"
         case Status.PAUSED:
             return f"Up {human(now_ns - state.started_ns)} (Paused)"
         case Status.RESTARTING:
@@ -138,6 +138,12 @@ def status_text(state: State, now_ns: int) -> str:
             return f"Exited ({state.exit_code}) {human(now_ns - state.finished_ns)} ago"
         case _:
             return "Created"
+
+
+def health_suffix(state: State) -> str:
+    if not state.health:
+        return ""
+    return " (health: starting)" if state.health == "starting" else f" ({state.health})"
 
 
 def human(duration_ns: int) -> str:

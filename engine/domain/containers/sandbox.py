@@ -55,6 +55,11 @@ class Sandboxes:
             sandbox = await self._networks.prepare(container.id, plan)
         return Place(sandbox, sandbox.netns_path or HOST, self._gateway())
 
+    def place_of(self, container: Container) -> Place | None:
+        """Of a container that runs."""
+        sandbox = container.network.sandbox
+        return Place(sandbox, sandbox.netns_path or HOST, self._gateway()) if sandbox else None
+
     def _gateway(self) -> str:
         bridges = self._networks.list({"name": ["^bridge$"]})
         config = bridges[0]["IPAM"]["Config"] if bridges else []

@@ -121,7 +121,7 @@ class ContainersService(Worker):
         async with cell.slot:
             if cell.record.state.status is not Status.CREATED or cell.preparation is not None:
                 return
-            if joins(cell.record.host):
+            if joins(cell.record.host) or cell.record.links:
                 return  # theirs must run first
             try:
                 cell.preparation = await prepare(cell, self._room.outside)

@@ -13,7 +13,8 @@ from engine.models.containers import Ulimit
 
 @dataclass(frozen=True, kw_only=True)
 class RoomSettings:
-    """`cgroup_parent` is a cgroupfs path; `runtimes` maps names to containerd runtime and binary."""
+    """`cgroup_parent` is a cgroupfs path; `runtimes` maps names to binaries ("" is runc), `shims` to
+    containerd runtimes other than runc's."""
 
     engine_id: str
     facts: Facts
@@ -24,6 +25,7 @@ class RoomSettings:
     cgroup_parent: str
     default_runtime: str = "runc"
     runtimes: Mapping[str, str] = field(default_factory=lambda: {"runc": ""})
+    shims: Mapping[str, str] = field(default_factory=dict)
     log_driver: str = "json-file"
     log_options: Mapping[str, str] = field(default_factory=dict)
     dns: tuple[str, ...] = ()

@@ -7,20 +7,21 @@ import time
 import msgspec
 import trio
 
-from engine.domain.containers import rules
+from engine.domain.containers import health, ipc, rules
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import delete_task
-from engine.domain.containers.output import open_streams
+from engine.domain.containers.output import open_streams, watch_health
 from engine.domain.containers.outside import Outside, event, intent
 from engine.domain.containers.prepare import prepare
 from engine.domain.containers.reconcile import undo_start
 from engine.domain.containers.records import Container, NetworkState, Status, to_document
+from engine.domain.containers.relink import tell_parents
 from engine.domain.containers.task import create_task
 from engine.domain.containers.volumes import mount_events
 from engine.domain.events.facade import Batch
 from engine.domain.networks.facade import Sandbox
-from engine.errors import SystemFailure
+from engine.errors import SystemFailure, Unavailable
 from engine.models.networks import EndpointSettings
 from supervisors import Refusal
 
@@ -43,7 +44,8 @@ async def start(cell: Cell, outside: Outside) -> None:
         answer, code = rules.start_failure(str(error), (cell.record.argv or [""])[0])
         if isinstance(error, Refusal) and code == 128:
             answer = error
-        await undo_start(cell, outside, str(answer), code)
+        outage = isinstance(error, Unavailable)
+        await undo_start(cell, outside, str(answer), code, put_off=outage)
         raise answer from error
 
 
@@ -52,6 +54,7 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     cell.preparation = None
     ports = await outside.sandboxes.publish(cell.record)
     await outside.volumes.mount(cell.record)
+    await ipc.mount(cell.record, outside)
     await open_streams(cell, outside, generation)
     pid = await create_task(cell, outside, prepared)
     await outside.volumes.conceal(cell.record)
@@ -72,6 +75,7 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
         finished_ns=cell.record.state.finished_ns,
         generation=generation,
         manually_stopped=False,
+        health=health.first(cell.record),
     )
     cell.told = record
     batch = Batch().put(to_document(record)).close("start", cell.id)
@@ -79,7 +83,9 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     batch.announce(mount_events(record))
     await outside.journal.commit(batch.event(event(record, "start", once=f"start {generation}")))
     cell.record = record
-    cell.starting, cell.told = False, None
+    cell.starting, cell.told, cell.checkup, cell.reason = False, None, None, ""
+    await watch_health(cell, outside)
+    await tell_parents(record, outside)
 
 
 def known_endpoints(record: Container, sandbox: Sandbox) -> dict[str, EndpointSettings]:

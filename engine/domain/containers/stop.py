@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import signal as signals
 
 import trio
 
-from engine.domain.containers import rules
+from engine.domain.containers import onunhealthy, rules
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import settle
 from engine.domain.containers.outside import Outside, event
@@ -21,6 +22,8 @@ from engine.errors import (
     SystemFailure,
     Unavailable,
 )
+
+log = logging.getLogger(__name__)
 
 KILL_PATIENCE = 12.0
 """Seconds from SIGKILL to giving up on the exit event: dockerd waits 10, kills by pid, waits 2."""
@@ -62,6 +65,21 @@ async def kill(cell: Cell, outside: Outside, signal: int) -> None:
         await _kill_and_wait(cell, outside, cell.exits)
     else:
         await send(cell, outside, signal, stopping=signal == rules.stop_signal(cell.record))
+
+
+async def end_unhealthy(cell: Cell, outside: Outside, generation: int) -> None:
+    """As the container's label wants it; what has ended by itself meanwhile is left to its own exit."""
+    action = onunhealthy.reaction(cell.record).action
+    state = cell.record.state
+    if action == "none" or not state.alive or state.generation != generation:
+        return
+    cell.reason = onunhealthy.REASON
+    log.info("container %s is unhealthy: %s", cell.id[:12], action)
+    if action == "kill":
+        await _kill_and_wait(cell, outside, cell.exits)
+    else:
+        asked = action == "stop"
+        await stop(cell, outside, timeout=None, signal=None, asked=asked)
 
 
 async def cancel_restart(cell: Cell, outside: Outside) -> bool:

@@ -60,6 +60,6 @@ def _row(fields: Sequence[str], columns: int) -> list[str]:
 
 
 def _number(text: str) -> int:
-    if not text.isdigit():
+    if not text.isdecimal():
         raise SystemFailure(f"Unexpected pid '{text}'")
     return int(text)

@@ -32,7 +32,7 @@ def resolve(spec: str, passwd: bytes, group: bytes, extra_groups: Sequence[str] 
             _number(entry[3]),
             (entry[5] if len(entry) > 5 else "/"),
         )
-    elif user_name and not user_name.isdigit():
+    elif user_name and not user_name.isdecimal():
         raise InvalidParameter(
             f"unable to find user {user_name}: no matching entries in passwd file"
         )
@@ -56,21 +56,21 @@ def _rows(text: bytes, fields: int) -> Iterator[list[str]]:
 
 def _matching(passwd: bytes, wanted: str) -> Iterator[list[str]]:
     for row in _rows(passwd, 4):
-        if row[0] == wanted or (wanted.isdigit() and row[2] == wanted):
+        if row[0] == wanted or (wanted.isdecimal() and row[2] == wanted):
             yield row
 
 
 def _group(name: str, group: bytes) -> int:
     for row in _rows(group, 3):
-        if row[0] == name or (name.isdigit() and row[2] == name):
+        if row[0] == name or (name.isdecimal() and row[2] == name):
             return _number(row[2])
-    if name.isdigit():
+    if name.isdecimal():
         return _in_range(name)
     raise InvalidParameter(f"unable to find group {name}: no matching entries in group file")
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() else 0
 
 
 def _in_range(text: str) -> int:

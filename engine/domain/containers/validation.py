@@ -180,6 +180,10 @@ def _check_capabilities(host: HostConfig) -> None:
 
 def _check_platform(host: HostConfig, info: SysInfo) -> list[str]:
     warnings = []
+    if host.storage_opt:
+        raise InvalidParameter(
+            "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
+        )
     if host.shm_size < 0:
         raise InvalidParameter("SHM size can not be less than 0")
     if not -1000 <= host.oom_score_adj <= 1000:

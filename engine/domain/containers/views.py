@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from engine.domain.networks.facade import Endpoint, port_map
 from engine.models.containers import (
     ZERO_TIME,
     GraphDriver,
+    Health,
     InspectResponse,
     Port,
     State,
@@ -30,8 +32,8 @@ from engine.models.networks import (
 )
 
 
-def state_view(container: Container) -> State:
-    state = container.state
+def state_view(cell: Cell) -> State:
+    state = cell.record.state
     restarting = state.status is Status.RESTARTING
     return State(
         status=str(state.status),
@@ -45,24 +47,35 @@ def state_view(container: Container) -> State:
         error=state.error,
         started_at=timestamp(state.started_ns),
         finished_at=timestamp(state.finished_ns),
+        health=health_view(cell),
     )
+
+
+def health_view(cell: Cell) -> Health | None:
+    """None where no health is checked; the log of an earlier daemon's probes is not kept."""
+    status = cell.record.state.health
+    if not status:
+        return None
+    known = cell.checkup.view() if cell.checkup is not None else Health(log=[])
+    return msgspec.structs.replace(known, status=status)
 
 
 def timestamp(ns: int) -> str:
     return format_nano(ns) if ns else ZERO_TIME
 
 
-def inspect(cell: Cell, directory: Path) -> InspectResponse:
+def inspect(cell: Cell, directory: Path, links: Sequence[str] | None = None) -> InspectResponse:
     """GET /containers/{id}/json without the sizes."""
     container = cell.record
     argv = container.argv or [""]
-    host = container.host
+    shown = list(links) if links else None
+    host = msgspec.structs.replace(container.host, links=shown)
     return InspectResponse(
         id=container.id,
         created=format_nano(container.created_ns),
         path=argv[0],
         args=argv[1:],
-        state=state_view(container),
+        state=state_view(cell),
         image=container.image_id,
         resolv_conf_path=str(directory / "resolv.conf"),
         hostname_path=str(directory / "hostname"),
@@ -132,13 +145,13 @@ def network_settings(container: Container) -> NetworkSettings:
     )
 
 
-def summary(cell: Cell) -> Summary:
+def summary(cell: Cell, link_names: Sequence[str] = ()) -> Summary:
     """An entry of GET /containers/json."""
     container = cell.record
     state = container.state
     return Summary(
         id=container.id,
-        names=["/" + container.name],
+        names=["/" + container.name, *link_names],
         image=container.image,
         image_id=container.image_id,
         command=command_line(container),

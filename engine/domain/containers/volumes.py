@@ -121,6 +121,10 @@ class ContainerVolumes:
         for index, each in _parts(container):
             await self._volumes.expose(each.name, each.subpath, self._point(container, index))
 
+    def has_options(self, container: Container) -> bool:
+        """Whether any of its volumes is there only while it is mounted."""
+        return any(self._volumes.inspect(each.name).options for each in _volumes(container))
+
     async def conceal(self, container: Container) -> None:
         """Once the container has its mounts, the bound parts are no longer needed. Idempotent."""
         for index, _ in _parts(container):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+import trio
+
 from engine.domain.containers import rules
 from engine.domain.containers.outside import event
 from engine.domain.containers.room import Room
@@ -12,9 +15,13 @@ from engine.domain.execs.records import Exec
 from engine.domain.execs.session import ExecSession
 from engine.domain.execs.store import ExecStore
 from engine.domain.names import generate_id
+from engine.domain.streams.detach import parse_detach_keys
 from engine.domain.streams.session import ProcessStreams
-from engine.errors import Conflict, EngineError, InvalidParameter
-from engine.models.execs import ExecConfig, ExecInspect, ProcessConfig
+from engine.errors import Conflict, EngineError, InvalidParameter, SystemFailure
+from engine.models.execs import ExecConfig, ExecInspect, ExecStartRequest, ProcessConfig
+
+READY_PATIENCE = 10.0
+"""Seconds that a resize waits for the process to be there, as in dockerd."""
 
 
 class Execs:
@@ -31,6 +38,7 @@ class Execs:
         rules.check_exec(cell.record)
         if not config.cmd:
             raise InvalidParameter("No exec command specified")
+        parse_detach_keys(config.detach_keys, kind="escape")
         exec_id = generate_id()
         exec = Exec(exec_id, cell.id, config, self._streams(cell.id, exec_id))
         extra = {"execID": exec_id}
@@ -53,7 +61,7 @@ class Execs:
         )
         return ProcessStreams(directory, close_stdin)
 
-    def session(self, reference: str, *, detach: bool) -> ExecSession:
+    def session(self, reference: str, request: ExecStartRequest) -> ExecSession:
         """Claim the exec for its one start. NotFound, Conflict; the output is kept from now on."""
         exec = self._get(reference)
         if exec.exit_code is not None:
@@ -62,7 +70,9 @@ class Execs:
             raise Conflict(f"Error: Exec command {exec.id} is already running")
         rules.check_exec(self._room.registry.resolve(exec.container_id).record)
         exec.started = True
-        return ExecSession(exec, self._start, detach=detach)
+        if request.console_size is not None:
+            exec.config = msgspec.structs.replace(exec.config, console_size=request.console_size)
+        return ExecSession(exec, self._start, self._left, detach=request.detach, raw=request.tty)
 
     def _get(self, reference: str) -> Exec:
         """NotFound also when its container is gone."""
@@ -78,14 +88,25 @@ class Execs:
         finally:
             exec.started = exec.begun  # what the service never took up may be claimed again
 
+    async def _left(self, exec: Exec) -> None:
+        cell = self._room.registry.resolve(exec.container_id)
+        left = event(cell.record, "exec_detach", {"execID": exec.id})
+        await self._room.outside.journal.commit(Batch(events=[left], durable=False))
+
     async def resize(self, reference: str, height: int, width: int) -> None:
-        exec = self._store.resolve(reference)
+        """Clients ask while the process is still being started: wait for it. Conflict when it has ended."""
+        exec = self._get(reference)
+        with trio.move_on_after(READY_PATIENCE):
+            await exec.ready.wait()
+        if not exec.ready.is_set():
+            raise SystemFailure("timeout waiting for exec session ready")
         if not exec.running:
             raise Conflict(f"Exec command {exec.id} is not running")
         await self._room.outside.runtime.tasks.resize_pty(exec.container_id, exec.id, width, height)
 
     def inspect(self, reference: str) -> ExecInspect:
         exec = self._get(reference)
+        user = self._room.registry.resolve(exec.container_id).record.config.user
         config = exec.config
         argv = config.cmd or [""]
         return ExecInspect(
@@ -97,7 +118,7 @@ class Execs:
                 entrypoint=argv[0],
                 arguments=argv[1:],
                 privileged=config.privileged,
-                user=config.user,
+                user=config.user or user,
             ),
             open_stdin=config.attach_stdin,
             open_stderr=config.attach_stderr,

@@ -32,6 +32,7 @@ class Exec:
         self.pid = 0
         self.exit_code: int | None = None
         self.marked = False
+        self.ready = trio.Event()
         self.ended = trio.Event()
 
     @property
@@ -47,4 +48,5 @@ class Exec:
         self.exit_code = code
         self.running = False
         self.streams.end()
+        self.ready.set()
         self.ended.set()

@@ -106,6 +106,7 @@ class ExecsService(Worker):
             )
             await self._room.outside.journal.commit(Batch(events=[started], durable=False))
             exec.running = True
+            exec.ready.set()
 
     async def _failed(self, exec: Exec, cell: Cell, code: int) -> None:
         if exec.created:

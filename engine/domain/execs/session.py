@@ -16,15 +16,25 @@ EXIT_PATIENCE = 5.0
 
 
 class ExecSession:
-    """Subscribed when it is made; a detached one has no streams."""
+    """Subscribed when it is made; a detached one has no streams. `raw`: the client wants no frames.
+
+    `left` is told when the client goes by its detach keys.
+    """
 
     def __init__(
-        self, exec: Exec, start: Callable[[Exec], Awaitable[None]], *, detach: bool
+        self,
+        exec: Exec,
+        start: Callable[[Exec], Awaitable[None]],
+        left: Callable[[Exec], Awaitable[None]],
+        *,
+        detach: bool,
+        raw: bool,
     ) -> None:
         self._exec = exec
         self._start = start
+        self._left = left
         config = exec.config
-        self.tty = config.tty
+        self.raw = raw
         self._keys = parse_detach_keys(config.detach_keys, kind="escape")
         hears = not detach and (config.attach_stdout or config.attach_stderr)
         self._output = (
@@ -61,11 +71,14 @@ class ExecSession:
             attachment = Attachment(
                 output=self._output,
                 stdin=self._stdin,
-                tty=self.tty,
+                tty=self._exec.config.tty,
+                raw=self.raw,
                 detach_keys=self._keys,
                 stdin_once=True,
             )
             end = await attach(client, attachment)
+            if end is AttachEnd.DETACHED:
+                await self._left(self._exec)
             if end is AttachEnd.OUTPUT:
                 # Clients ask for the exit code as soon as the connection ends.
                 with trio.move_on_after(EXIT_PATIENCE):

@@ -45,12 +45,16 @@ class AttachEnd(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Attachment:
-    """What the client attaches to. Detach keys count only with a tty, as in dockerd."""
+    """What the client attaches to. Detach keys count only with a tty, as in dockerd.
+
+    `raw` is output without frames: as with a tty, unless the client says otherwise.
+    """
 
     output: Subscription | None = None
     stdin: ContainerStdin | None = None
     replay: AsyncIterable[bytes] | None = None  # API-ready pieces of the log, sent first
     tty: bool = False
+    raw: bool | None = None
     detach_keys: bytes = b""
     stdin_once: bool = False
 
@@ -74,6 +78,7 @@ class _Session:
         self._to = attachment
         self._end: AttachEnd | None = None
         self._scope = trio.CancelScope()
+        self._raw = attachment.tty if attachment.raw is None else attachment.raw
         self.closes_stdin = attachment.stdin_once and not attachment.tty
 
     async def run(self) -> AttachEnd:
@@ -106,7 +111,7 @@ class _Session:
 
     async def _output(self, output: Subscription) -> None:
         async for stream, data in output:
-            if not await self._send(data if self._to.tty else frame(stream, data)):
+            if not await self._send(data if self._raw else frame(stream, data)):
                 return
         self._stop(AttachEnd.OUTPUT)
 

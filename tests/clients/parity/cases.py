@@ -161,5 +161,20 @@ CASES: dict[str, str] = {
         docker run -d --name rm1 --net none --restart always busybox sh -c 'sleep 0.3; exit 3' >/dev/null; sleep 1.5
         docker inspect -f '{{.State.Running}} {{.HostConfig.RestartPolicy.Name}}' rm1; docker stop -t 0 rm1; sleep 0.5; docker inspect -f '{{.State.Status}}' rm1
         docker start rm1; docker kill rm1; sleep 0.5; docker inspect -f '{{.State.Status}}' rm1""",
+    "health": """
+        docker run -d --name h1 --net none --health-cmd 'test -e /ok' --health-interval 500ms --health-retries 2 --health-timeout 1s busybox sh -c 'sleep 100' >/dev/null
+        sleep 0.2; docker ps --format '{{.Status}}' | sed 's/.*(/(/'
+        sleep 1.8; docker ps --format '{{.Status}}' | sed 's/.*(/(/'; docker inspect -f '{{.State.Health.Status}} {{.State.Health.FailingStreak}} {{len .State.Health.Log}}' h1
+        docker exec h1 touch /ok; sleep 1; docker inspect -f '{{.State.Health.Status}} {{.State.Health.FailingStreak}}' h1
+        docker ps --filter health=healthy --format '{{.Names}}'
+        docker stop -t 0 h1; docker inspect -f '{{.State.Health.Status}}' h1; docker start h1; docker inspect -f '{{.State.Health.Status}}' h1
+        docker rm -f h1
+        docker run -d --name h2 --net none --health-cmd 'echo out; echo err >&2; sleep 5' --health-interval 300ms --health-timeout 400ms --health-retries 1 busybox sleep 100 >/dev/null; sleep 1.3
+        docker inspect -f '{{.State.Health.Status}} {{(index .State.Health.Log 0).ExitCode}} {{(index .State.Health.Log 0).Output}}' h2
+        docker exec h2 ps | grep -c 'sleep 5'; docker rm -f h2
+        docker run -d --name h3 --net none --health-cmd 'echo out; exit 3' --health-interval 300ms busybox sleep 100 >/dev/null; sleep 1
+        docker inspect -f '{{.State.Health.Status}} {{(index .State.Health.Log 0).ExitCode}} {{(index .State.Health.Log 0).Output}}' h3; docker rm -f h3
+        docker run -d --name h4 --net none --health-cmd x --health-interval 1us busybox true
+        docker run --rm --net none --no-healthcheck busybox echo none""",
     "cidfile": f"{RUN} --cidfile $D/cid busybox true; wc -c < $D/cid",
 }

@@ -123,3 +123,15 @@ async def test_an_upload_answered_early_is_drained_and_the_connection_kept(tmp_p
         assert (await client.read_head()).startswith("HTTP/1.1 400 Bad Request")
         await client.read_until(b"\n")
         assert (await client.ask("POST", "/load", b"abc")).json["total"] == 3
+
+
+async def test_small_chunks_of_one_read_arrive_together(tmp_path: Path) -> None:
+    """A client that streams a tar sends each header as a chunk of its own."""
+    chunks = b"".join(b"3\r\nabc\r\n" for _ in range(1000)) + b"0\r\n\r\n"
+    head = b"POST /load HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with serving(register, tmp_path / "s"), await connect(tmp_path / "s") as client:
+        await client.send(head + chunks)
+        await client.read_head()
+        found = msgspec.json.decode(await client.read_until(b"}\n"))
+    assert found["total"] == 3000
+    assert found["biggest"] > 1000

@@ -199,6 +199,6 @@ def _excluded(
 
 def _version(text: str) -> tuple[int, int]:
     major, _, minor = text.partition(".")
-    if not (major.isdigit() and minor.isdigit()):
+    if not (major.isdecimal() and minor.isdigit()):
         raise InvalidParameter(f"Decoding seccomp profile failed: invalid kernel version: {text}")
     return int(major), int(minor)

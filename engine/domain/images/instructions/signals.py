@@ -12,7 +12,7 @@ __all__ = ["check_signal"]
 def check_signal(text: str) -> None:
     """A number or a name with or without SIG; raises InvalidParameter with moby's text."""
     name = text.upper().removeprefix("SIG")
-    real_time = name.startswith(("RTMIN+", "RTMAX-")) and name[6:].isdigit()
+    real_time = name.startswith(("RTMIN+", "RTMAX-")) and name[6:].isdecimal()
     known = f"SIG{name}" in signal.Signals.__members__ or real_time
-    if not known and not (text.isdigit() and 0 < int(text) < signal.NSIG):
+    if not known and not (text.isdecimal() and 0 < int(text) < signal.NSIG):
         raise InvalidParameter(f"invalid signal: {text}")

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.domain.containers.update import encoded, merged
+from engine.errors import Conflict
+from engine.models.containers import HostConfig, RestartPolicy, ThrottleDevice, UpdateRequest
+from tests.engine.domain.containers.oci.plans import plan
+
+MB = 1 << 20
+
+
+def limits_of(host: HostConfig) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode(encoded(host, plan()))
+    return found
+
+
+def test_only_what_is_named_changes() -> None:
+    host = HostConfig(memory=64 * MB, memory_swap=128 * MB, cpu_shares=5, pids_limit=9)
+    changed = merged(host, UpdateRequest(cpu_shares=7))
+    assert (changed.cpu_shares, changed.memory, changed.pids_limit) == (7, 64 * MB, 9)
+    assert changed.restart_policy == host.restart_policy
+
+
+def test_the_restart_policy_changes_alone() -> None:
+    policy = RestartPolicy(name="on-failure", maximum_retry_count=3)
+    assert merged(HostConfig(), UpdateRequest(restart_policy=policy)).restart_policy == policy
+
+
+def test_auto_remove_and_a_restart_policy_exclude_each_other() -> None:
+    host = HostConfig(auto_remove=True)
+    with pytest.raises(Conflict, match="because AutoRemove is enabled"):
+        merged(host, UpdateRequest(restart_policy=RestartPolicy(name="always")))
+    merged(host, UpdateRequest(restart_policy=RestartPolicy(name="no")))
+
+
+@pytest.mark.parametrize(
+    ("host", "request_", "text"),
+    [
+        (HostConfig(cpu_period=1000), UpdateRequest(nano_cpus=1), "Nano CPUs .* as CPU Period"),
+        (HostConfig(cpu_quota=1000), UpdateRequest(nano_cpus=1), "Nano CPUs .* as CPU Quota"),
+        (HostConfig(nano_cpus=1), UpdateRequest(cpu_period=1000), "CPU Period .* as NanoCPUs"),
+        (HostConfig(nano_cpus=1), UpdateRequest(cpu_quota=1000), "CPU Quota .* as NanoCPUs"),
+    ],
+)
+def test_two_ways_of_limiting_cpus_exclude_each_other(
+    host: HostConfig, request_: UpdateRequest, text: str
+) -> None:
+    with pytest.raises(Conflict, match=f"Conflicting options: {text} has already been set"):
+        merged(host, request_)
+
+
+def test_memory_stays_below_the_swap_limit_that_is_there() -> None:
+    host = HostConfig(memory=64 * MB, memory_swap=128 * MB)
+    with pytest.raises(Conflict, match="already set memoryswap limit"):
+        merged(host, UpdateRequest(memory=256 * MB))
+    both = merged(host, UpdateRequest(memory=256 * MB, memory_swap=512 * MB))
+    assert both.memory == 256 * MB
+    unlimited = HostConfig(memory=64 * MB, memory_swap=-1)
+    assert merged(unlimited, UpdateRequest(memory=256 * MB)).memory == 256 * MB
+
+
+def test_the_runtime_is_told_all_limits_that_may_change() -> None:
+    sent = limits_of(HostConfig(memory=64 * MB, memory_swap=128 * MB, nano_cpus=500_000_000))
+    assert sent == {
+        "memory": {"limit": 64 * MB, "swap": 128 * MB},
+        "cpu": {"quota": 50_000, "period": 100_000},
+    }
+
+
+def test_what_is_unlimited_again_is_told_as_minus_one() -> None:
+    sent = limits_of(HostConfig(memory=64 * MB, memory_swap=-1, pids_limit=0))
+    assert sent == {"memory": {"limit": 64 * MB, "swap": -1}, "pids": {"limit": -1}}
+
+
+def test_throttled_devices_are_no_part_of_an_update() -> None:
+    throttled = [ThrottleDevice(path="/dev/nosuch", rate=1)]
+    assert limits_of(HostConfig(blkio_device_read_bps=throttled, oom_kill_disable=False)) == {}
