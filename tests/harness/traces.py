@@ -15,6 +15,7 @@ from tests.harness.daemon import Daemon, mounts_below, processes_of
 EVENTS = '{"type": ["container"], "event": ["create"]}'
 STAYING = {".removing", "volumes"}
 """Directories that stay once they are there, as parents of others."""
+SETTLING = 5.0
 RUNTIME = "containerd/io.containerd.runtime.v2.task/trimaran"
 
 
@@ -47,6 +48,14 @@ def difference(daemon: Daemon, before: dict[str, object]) -> dict[str, object]:
     """What is not as before, with both."""
     now = traces(daemon)
     return {key: (was, now[key]) for key, was in before.items() if now[key] != was}
+
+
+def lasting_difference(daemon: Daemon, before: dict[str, object]) -> dict[str, object]:
+    """The same once the daemon had time for what it does behind an auto-removed container's back."""
+    deadline = time.monotonic() + SETTLING
+    while (found := difference(daemon, before)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
 
 
 def names(directory: Path) -> list[str]:

@@ -33,7 +33,8 @@ class ExitResult(msgspec.Struct, frozen=True):
 
 class Cell:
     """`preparation` is what create made ahead of the first start; `leftover` says that containerd still
-    has the ended task; `told` is the record of a start whose event may be out, though it is not complete.
+    has the ended task, `create_in_doubt` that it was asked for one and has not answered; `told` is the
+    record of a start whose event may be out, though it is not complete.
     `places_made` says that its root has places for its volumes though it has never run,
     `reason` is why the present run is being ended, where not by its user or itself,
     `commit_interrupted` that a former daemon has paused it for a commit."""
@@ -49,6 +50,7 @@ class Cell:
         self.preparation: Prepared | None = None
         self.plan: SpecPlan | None = None
         self.leftover = False
+        self.create_in_doubt = False
         self.starting = False
         self.told: Container | None = None
         self.restarting = False

@@ -20,6 +20,7 @@ from engine.domain.images.facade import Commit
 from engine.errors import Conflict, EngineError
 from engine.models.containers import ContainerConfig
 from engine.version import VERSION
+from supervisors import Refusal, ServiceUnavailable
 
 INTENT = "commit"
 RESUME_PATIENCE = 10.0
@@ -84,10 +85,14 @@ class Commits:
                 await self._resume(cell, outside)
 
     async def _resume(self, cell: Cell, outside: Outside) -> None:
-        if cell.record.state.status is Status.PAUSED:
-            with suppress(EngineError):  # it has been killed or unpaused meanwhile
+        while cell.record.state.status is Status.PAUSED:
+            try:
                 await self._containers.unpause(cell.id)
-        with suppress(EngineError):
+            except ServiceUnavailable:  # its operator has crashed: the next one will do it
+                await trio.sleep(0.1)
+            except EngineError:
+                break  # it has been killed or unpaused meanwhile
+        with suppress(Refusal):
             await outside.journal.commit(Batch(durable=False).close(INTENT, cell.id))
 
 

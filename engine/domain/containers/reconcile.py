@@ -6,7 +6,6 @@ import logging
 import time
 
 import msgspec
-import trio
 
 from engine.domain.containers import exit, ipc, pause, remove
 from engine.domain.containers.announce import network_events
@@ -15,18 +14,17 @@ from engine.domain.containers.messages import Exited
 from engine.domain.containers.output import open_streams, watch_health
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import Container, NetworkState, Status, to_document
+from engine.domain.containers.task import end_task, find_task
 from engine.domain.containers.volumes import mount_events, unmount_events
 from engine.domain.events.facade import Batch
 from engine.domain.streams.fifo import held_open
-from engine.errors import DeadlineExceeded, EngineError, NotFound, Unavailable
-from engine.models.runtime import TaskInfo
+from engine.errors import DeadlineExceeded, Unavailable
 from supervisors import Refusal, ServiceUnavailable
 
 log = logging.getLogger(__name__)
 
 AWAY = (Unavailable, ServiceUnavailable, DeadlineExceeded)
 
-KILL_PATIENCE = 10.0
 PUT_OFF = 1.0
 """Seconds at least before a restart that an outage has foiled is tried again."""
 UNKNOWN_EXIT = 255
@@ -101,17 +99,6 @@ async def _end_commit(cell: Cell, outside: Outside) -> None:
     cell.commit_interrupted = False
 
 
-async def find_task(cell: Cell, outside: Outside) -> TaskInfo | None:
-    """None when there is none; Unavailable when its shim does not answer, from which nothing follows."""
-    try:
-        task = await outside.runtime.tasks.get(cell.id)
-    except NotFound:
-        return None
-    if task.status == "unknown":
-        raise Unavailable(f"the shim of container {cell.id} does not answer")
-    return task
-
-
 async def undo_start(
     cell: Cell, outside: Outside, reason: str, exit_code: int = 128, *, put_off: bool = False
 ) -> None:
@@ -119,7 +106,7 @@ async def undo_start(
 
     `put_off`: the container is not to blame, so a restart by its policy is tried again.
     """
-    await _end_task(cell, outside)
+    await end_task(cell, outside)
     await outside.volumes.unmount(cell.record)
     await exit.twice(cell, outside.sandboxes.release)
     await ipc.unmount(cell.record, outside)
@@ -165,23 +152,3 @@ def _undone(
     batch.event(event(record, "die", {"exitCode": str(exit_code)}, once=f"die {run}"))
     batch.announce(network_events("disconnect", told, sandbox, outside))
     return record, batch.announce(unmount_events(told))
-
-
-async def _end_task(cell: Cell, outside: Outside) -> None:
-    task = await find_task(cell, outside)
-    if task is None:
-        # It may be on its way still, for a daemon that is no more.
-        await outside.leftovers.remove(cell.id)
-        return
-    try:
-        if task.status not in ("stopped", "created"):
-            await outside.runtime.tasks.kill(cell.id, 9, all=True)
-            if task.status == "paused":
-                await outside.runtime.tasks.resume(cell.id)
-            with trio.fail_after(KILL_PATIENCE):
-                await outside.runtime.tasks.wait(cell.id)
-        await outside.runtime.tasks.delete(cell.id)
-    except NotFound:
-        return
-    except (EngineError, trio.TooSlowError):
-        cell.leftover = True

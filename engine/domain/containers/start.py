@@ -17,6 +17,7 @@ from engine.domain.containers.prepare import prepare
 from engine.domain.containers.reconcile import AWAY, undo_start
 from engine.domain.containers.records import Container, NetworkState, Status, to_document
 from engine.domain.containers.relink import tell_parents
+from engine.domain.containers.task import create_task
 from engine.domain.containers.volumes import mount_events
 from engine.domain.events.facade import Batch
 from engine.domain.networks.facade import Sandbox
@@ -58,19 +59,9 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     await outside.volumes.mount(cell.record)
     await ipc.mount(cell.record, outside)
     await open_streams(cell, outside, generation)
-    paths = cell.streams.paths
-    tasks = outside.runtime.tasks
-    pid = await tasks.create(
-        cell.id,
-        rootfs=prepared.rootfs,
-        stdin=paths.stdin,
-        stdout=paths.stdout,
-        stderr=paths.stderr,
-        terminal=cell.record.config.tty,
-        options=prepared.options,
-    )
+    pid = await create_task(cell, outside, prepared)
     await outside.volumes.conceal(cell.record)
-    await tasks.start(cell.id)
+    await outside.runtime.tasks.start(cell.id)
     await cell.streams.connect_stdin()
     sandbox = prepared.place.sandbox
     record = msgspec.structs.replace(
