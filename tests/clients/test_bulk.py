@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.daemon import Daemon
-from tests.harness.traces import lasting_difference, traces
+from tests.harness.traces import lasting_difference, resting
 
 pytestmark = [pytest.mark.client, pytest.mark.integration]
 
@@ -72,7 +72,7 @@ BAD_REQUESTS = {
 @pytest.mark.parametrize("name", BAD_REQUESTS)
 def test_a_bad_create_is_refused_and_leaves_nothing(daemon: Daemon, name: str) -> None:
     body, status, text = BAD_REQUESTS[name]
-    before = traces(daemon)
+    before = resting(daemon)
     answer = daemon.request(
         "POST", "/containers/create", body, {"Content-Type": "application/json"}
     )
@@ -83,7 +83,7 @@ def test_a_bad_create_is_refused_and_leaves_nothing(daemon: Daemon, name: str) -
 
 @pytest.mark.parametrize("options", [(), ("-w", "/etc/passwd"), ("-p", "1.2.3.4:80:80")])
 def test_a_start_that_fails_leaves_nothing(daemon: Daemon, options: tuple[str, ...]) -> None:
-    before = traces(daemon)
+    before = resting(daemon)
     done = daemon.docker("run", "--rm", *options, "busybox", "nosuchcommand", timeout=30)
     assert done.returncode in (125, 126, 127), done.stderr
     assert lasting_difference(daemon, before) == {}

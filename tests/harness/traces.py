@@ -44,6 +44,20 @@ def traces(daemon: Daemon) -> dict[str, object]:
     }
 
 
+def resting(daemon: Daemon) -> dict[str, object]:
+    """The traces once nothing of an auto-removed container is on its way out any more."""
+    deadline = time.monotonic() + SETTLING
+    while shims(daemon) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    while any(map(of_a_run, ctr(daemon, "snapshots", "ls"))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return traces(daemon)
+
+
+def of_a_run(snapshot: str) -> bool:
+    return not snapshot.startswith(("init-", "sha256:"))
+
+
 def difference(daemon: Daemon, before: dict[str, object]) -> dict[str, object]:
     """What is not as before, with both."""
     now = traces(daemon)

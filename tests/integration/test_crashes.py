@@ -19,7 +19,7 @@ import pytest
 from tests.harness.crashed import CrashingDaemon
 from tests.harness.crashing import CRASH_POINTS
 from tests.harness.deeds import DEEDS, Attempt, wait_for
-from tests.harness.traces import difference, traces
+from tests.harness.traces import difference, resting
 
 pytestmark = pytest.mark.integration
 
@@ -36,7 +36,7 @@ class Round:
     def __init__(self, daemon: CrashingDaemon, *, live: bool) -> None:
         self.daemon = daemon
         self.live = live
-        self.empty = traces(daemon)
+        self.empty = resting(daemon)
         self._effects: dict[str, list[tuple[str, int]]] = {}
 
     def points(self, name: str) -> list[tuple[str, int]]:

@@ -15,7 +15,7 @@ import pytest
 from tests.harness.daemon import Daemon, processes_of, running_daemon
 from tests.harness.deeds import wait_for
 from tests.harness.faulting import processes_in
-from tests.harness.traces import difference, shims, traces
+from tests.harness.traces import difference, resting, shims
 
 pytestmark = [pytest.mark.client, pytest.mark.integration]
 
@@ -102,7 +102,7 @@ def state(daemon: Daemon, name: str) -> dict[str, object]:
 def test_an_outage_of_containerd_is_over_when_it_is_over(
     daemon: Daemon, disturb: Callable[[Daemon], None]
 ) -> None:
-    empty = traces(daemon)
+    empty = resting(daemon)
     daemon.docker("run", "-d", "--name", "steady", "busybox", "sh", "-c", LOOP, check=True)
     daemon.docker(
         "run", "-d", "--name", "web", "-p", "18095:80", "busybox", "sh", "-c", SERVE, check=True
@@ -145,7 +145,7 @@ def works(daemon: Daemon) -> bool:
 def test_the_container_of_a_killed_shim_has_ended_and_leaves_nothing(
     daemon: Daemon, then: str
 ) -> None:
-    empty = traces(daemon)
+    empty = resting(daemon)
     daemon.docker(
         "run", "-d", "--name", "orphan", "-p", "18096:80", "busybox", "sh", "-c", LOOP, check=True
     )

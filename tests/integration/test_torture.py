@@ -10,7 +10,7 @@ import pytest
 from tests.harness.daemon import running_daemon
 from tests.harness.deeds import wait_for
 from tests.harness.torturer import Torturer
-from tests.harness.traces import difference, traces
+from tests.harness.traces import difference, resting
 
 pytestmark = pytest.mark.integration
 
@@ -19,7 +19,7 @@ def torture(seed: int, kills: int) -> None:
     print(f"seed {seed}")
     with running_daemon("--live-restore") as daemon:
         daemon.docker("run", "--rm", "busybox", "true", check=True)
-        empty = traces(daemon)
+        empty = resting(daemon)
         torturer = Torturer(daemon, seed)
         for number in range(kills):
             try:

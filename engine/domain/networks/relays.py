@@ -72,6 +72,8 @@ class Relays:
             return
         relay = self._wanted[port]
         try:
+            # Connections that a former relay carried may still linger on the port.
+            relay.held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             relay.held.listen(BACKLOG)
             # Its own descriptor: the port is held by the other one.
             own = socket.socket(fileno=os.dup(relay.held.fileno()))
