@@ -81,9 +81,9 @@ async def finish(cell: Cell, outside: Outside, *, lazily: bool = False) -> None:
         await outside.journal.commit(Batch().put(to_document(record)))
         cell.record = record
         raise SystemFailure(f"container {cell.id}: {error}") from error
-    await outside.journal.commit(
-        Batch().delete(KIND, cell.id).event(event(cell.record, "destroy", once="destroy"))
-    )
+    # Lost with the power, an auto-remove is done and told again: the exit's record says that it is due.
+    batch = Batch(durable=not lazily).delete(KIND, cell.id)
+    await outside.journal.commit(batch.event(event(cell.record, "destroy", once="destroy")))
     if lazily:
         outside.leavings.put(cell.id)
     cell.last_exit = ExitResult(cell.record.state.exit_code)
