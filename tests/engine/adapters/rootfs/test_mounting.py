@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.rootfs.mounting import PAGE, mounted, short_enough
+from engine.adapters.rootfs.mounting import PAGE, clear, mounted, short_enough
 from engine.adapters.rootfs.openat2 import open_in_root
+from engine.adapters.rootfs.syscalls import mount
 from engine.models.runtime import Mount
 
 
@@ -100,3 +101,26 @@ def test_read_only_bind_is_mounted_and_what_fails_leaves_nothing(tmp_path: Path)
     ):
         pytest.fail("mounted what is not there")
     assert list(scratch.iterdir()) == []
+
+
+def test_empty_points_go_and_everything_else_stays(tmp_path: Path) -> None:
+    (tmp_path / "tmpabc").mkdir()
+    (tmp_path / "volumes").mkdir()
+    (tmp_path / "tmpfull").mkdir()
+    (tmp_path / "tmpfull" / "file").touch()
+    clear(tmp_path)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["tmpfull", "volumes"]
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
+def test_what_is_mounted_is_released_and_not_deleted(tmp_path: Path) -> None:
+    source, scratch = tmp_path / "source", tmp_path / "scratch"
+    (scratch / "tmpabc").mkdir(parents=True)
+    source.mkdir()
+    (source / "file").touch()
+    for _ in range(2):
+        mount(str(source), str(scratch / "tmpabc"), "", 4096)
+    clear(scratch)
+    assert not any(scratch.iterdir())
+    assert (source / "file").exists()
