@@ -36,6 +36,10 @@ torture *args: setup
 test *args: check
     {{python}} -m pytest "$@"
 
+# The tests that failed last, alone.
+again *args: setup
+    {{python}} -m pytest --last-failed --last-failed-no-failures none "$@"
+
 # Format, lint, types, direction of imports.
 check: setup
     .venv/bin/ruff format --check .
