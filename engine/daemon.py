@@ -71,6 +71,7 @@ from engine.domain.system.pulse import Pulse, PulseService
 from engine.domain.volumes.facade import Volumes
 from engine.errors import EngineError
 from engine.version import VERSION
+from engine.wiring.builds import make_builds
 from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.listeners import api_listeners, status_listener
@@ -184,6 +185,7 @@ class Engine:
         self.containers = Containers(self.room, self.nursery)
         self.execs = Execs(self.exec_store, self.room, self.nursery)
         self.execs.restore(self.database.intents(EXEC))
+        self.builds = make_builds(self)
         self.system = self._system()
 
     def _leftovers(self) -> HostLeftovers:
@@ -267,11 +269,16 @@ class Engine:
                 factory=lambda: self.containers_supervisor,
                 depends_on=("store", "events", "runtime", "network", "volumes", "images"),
             ),
+            ChildSpec(
+                name="builds",
+                factory=self.builds.service,
+                depends_on=("store", "images", "containers"),
+            ),
             ChildSpec(name="watcher", factory=self._watcher, depends_on=("containers",)),
             ChildSpec(
                 name="api",
                 factory=self._api,
-                depends_on=("events", "images", "containers", "watcher"),
+                depends_on=("events", "images", "containers", "builds", "watcher"),
             ),
         )
 
@@ -346,6 +353,7 @@ class Engine:
 
     def _api(self) -> Server:
         rooms = Rooms(
+            builds=self.builds,
             containers=self.containers,
             contents=Contents(self.room),
             commits=Commits(self.room, self.containers),
