@@ -229,6 +229,11 @@ class FakeSnapshots:
         self.leases.hold(lease, "snapshot", key)
         return [Mount(key)]
 
+    async def view(
+        self, key: str, parent: str, *, labels: Mapping[str, str], lease: str | None = None
+    ) -> list[Mount]:
+        return await self.prepare(key, parent, labels=labels, lease=lease)
+
     async def commit(
         self, name: str, key: str, *, labels: Mapping[str, str], lease: str | None = None
     ) -> None:

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.api.routes import Rooms, register
+from engine.domain.builds.facade import Builds
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Events
 from engine.domain.system.disk import DiskReport
 from tests.engine.api.serving import Answer, ask, serving
+from tests.engine.domain.builds.rooms import FakeWorkshop
 from tests.engine.domain.containers.rooms import Daemon, running
 from tests.engine.domain.system.test_facade import system
 from tests.fakes import images_room
@@ -62,9 +64,15 @@ class House:
         assert (await self.ask("POST", f"/containers/{name}/start")).status == 204
         return made
 
+    def builds(self) -> Builds:
+        """On the same containers and images; what the workshop is given, it forgets."""
+        fakes: dict[str, Any] = {"workshop": FakeWorkshop(), "journal": self.daemon.outside.journal}
+        return Builds(images=self.images.images, containers=self.daemon.containers, **fakes)
+
     def rooms(self) -> Rooms:
         daemon = self.daemon
         return Rooms(
+            builds=self.builds(),
             containers=daemon.containers,
             contents=daemon.contents,
             commits=daemon.commits,
