@@ -19,7 +19,7 @@ from engine.adapters.archive.streams import StreamedArchives
 from engine.adapters.containerd.channel import Channel
 from engine.adapters.containerd.client import Containerd
 from engine.adapters.containerd.process import EmbeddedContainerd
-from engine.adapters.host import cgroups
+from engine.adapters.host import cgroups, memory
 from engine.adapters.host.facts import read_facts
 from engine.adapters.host.identity import DataRoot
 from engine.adapters.host.leftovers import HostLeftovers
@@ -67,6 +67,7 @@ from engine.domain.images.facade import Images
 from engine.domain.networks.facade import Networks
 from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
+from engine.domain.system.memory import MemoryService
 from engine.domain.system.pulse import Pulse, PulseService
 from engine.domain.volumes.facade import Volumes
 from engine.errors import EngineError
@@ -232,6 +233,9 @@ class Engine:
             ChildSpec(name="keeper", factory=lambda: KeeperService(self.keeper)),
             ChildSpec(name="resolver", factory=lambda: ResolverService(self.resolver)),
             ChildSpec(name="pulse", factory=lambda: PulseService(self.pulse)),
+            ChildSpec(
+                name="memory", factory=lambda: MemoryService(memory.resident, memory.release)
+            ),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
             ChildSpec(
