@@ -58,7 +58,7 @@ from engine.domain.containers.watcher import ShimWatcher
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Events, Journal
 from engine.domain.events.messages import Commit
-from engine.domain.events.service import EventsService, Retention
+from engine.domain.events.service import EventsService, Limits
 from engine.domain.execs.facade import Execs
 from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
@@ -75,7 +75,13 @@ from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.listeners import api_listeners, status_listener
 from engine.wiring.registries import registry_settings, transfer_limits
-from engine.wiring.rooms import container_settings, network_settings, own_cgroup, write_scripts
+from engine.wiring.rooms import (
+    container_settings,
+    network_settings,
+    own_cgroup,
+    retention,
+    write_scripts,
+)
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
 log = logging.getLogger(__name__)
@@ -116,6 +122,7 @@ class Engine:
         self.bus = EventBus(self.database)
         self.journal = Journal(self.commits)
         self.events = Events(self.bus)
+        self.limits = Limits(retention(self.settings))
 
     def _reach_containerd(self) -> None:
         embedded = str(self.exec_root / "containerd" / "containerd.sock")
@@ -318,10 +325,7 @@ class Engine:
         return StoreService(self.database, self.commits, self.bus.committed, self.bus.resume)
 
     def _events_service(self) -> EventsService:
-        keep = self.settings.events_retention
-        return EventsService(
-            self.database, Retention(count=keep.count, age=keep.age, bytes=keep.bytes)
-        )
+        return EventsService(self.database, self.limits)
 
     def _containerd_process(self) -> EmbeddedContainerd:
         self.embedded = EmbeddedContainerd(
