@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import trio
+from quart_trio import QuartTrio
 
 from config.schema import Settings
 from engine.adapters.archive.streams import StreamedArchives
@@ -39,7 +40,7 @@ from engine.adapters.store.service import StoreService
 from engine.adapters.store.volumes import VolumeStore
 from engine.adapters.volumes.disk import HostDisk
 from engine.api.app import create_app
-from engine.api.routes import Rooms, register, status
+from engine.api.routes import Rooms, event_streams, register, status
 from engine.api.server import Server
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
@@ -345,8 +346,12 @@ class Engine:
 
     def _status(self) -> Server:
         """Depends on nothing: it answers while everything else is down or comes up."""
-        app = create_app(lambda app: status.register(app, self._tree), version=VERSION)
+        app = create_app(self._status_routes, version=VERSION)
         return Server(app, [status_listener(self.settings)], greet=False)
+
+    def _status_routes(self, app: QuartTrio) -> None:
+        status.register(app, self._tree)
+        event_streams.register(app, self.events, self.engine_id)
 
     def _api(self) -> Server:
         rooms = Rooms(

@@ -18,7 +18,7 @@ from engine.domain.events.ports import EventLog
 from engine.domain.events.records import Event, gap
 
 WINDOW = 2048
-PAGE = 512
+PAGE = 128  # what a subscriber that stopped reading keeps in memory
 FANOUT = 4
 """Subscribers that are awake at a time because of news."""
 
