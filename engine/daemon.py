@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import trio
+from quart_trio import QuartTrio
 
 from config.schema import Settings
 from engine.adapters.archive.streams import StreamedArchives
@@ -39,7 +40,7 @@ from engine.adapters.store.service import StoreService
 from engine.adapters.store.volumes import VolumeStore
 from engine.adapters.volumes.disk import HostDisk
 from engine.api.app import create_app
-from engine.api.routes import Rooms, register, status
+from engine.api.routes import Rooms, event_streams, register, status
 from engine.api.server import Server
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
@@ -58,7 +59,7 @@ from engine.domain.containers.watcher import ShimWatcher
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Events, Journal
 from engine.domain.events.messages import Commit
-from engine.domain.events.service import EventsService, Retention
+from engine.domain.events.service import EventsService, Limits
 from engine.domain.execs.facade import Execs
 from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
@@ -76,7 +77,13 @@ from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.listeners import api_listeners, status_listener
 from engine.wiring.registries import registry_settings, transfer_limits
-from engine.wiring.rooms import container_settings, network_settings, own_cgroup, write_scripts
+from engine.wiring.rooms import (
+    container_settings,
+    network_settings,
+    own_cgroup,
+    retention,
+    write_scripts,
+)
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
 log = logging.getLogger(__name__)
@@ -117,6 +124,7 @@ class Engine:
         self.bus = EventBus(self.database)
         self.journal = Journal(self.commits)
         self.events = Events(self.bus)
+        self.limits = Limits(retention(self.settings))
 
     def _reach_containerd(self) -> None:
         embedded = str(self.exec_root / "containerd" / "containerd.sock")
@@ -322,10 +330,7 @@ class Engine:
         return StoreService(self.database, self.commits, self.bus.committed, self.bus.resume)
 
     def _events_service(self) -> EventsService:
-        keep = self.settings.events_retention
-        return EventsService(
-            self.database, Retention(count=keep.count, age=keep.age, bytes=keep.bytes)
-        )
+        return EventsService(self.database, self.limits)
 
     def _containerd_process(self) -> EmbeddedContainerd:
         self.embedded = EmbeddedContainerd(
@@ -345,8 +350,12 @@ class Engine:
 
     def _status(self) -> Server:
         """Depends on nothing: it answers while everything else is down or comes up."""
-        app = create_app(lambda app: status.register(app, self._tree), version=VERSION)
+        app = create_app(self._status_routes, version=VERSION)
         return Server(app, [status_listener(self.settings)], greet=False)
+
+    def _status_routes(self, app: QuartTrio) -> None:
+        status.register(app, self._tree)
+        event_streams.register(app, self.events, self.engine_id)
 
     def _api(self) -> Server:
         rooms = Rooms(
