@@ -13,6 +13,7 @@ from engine.api.routes import (
     images,
     networks,
     status,
+    storage,
     streams,
     system,
     unserved,
@@ -38,6 +39,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         distribution,
         networks,
         volumes,
+        storage,
     ):
         module.register(app, rooms)
     status.register(app, rooms.system.tree)
