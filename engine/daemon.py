@@ -84,6 +84,7 @@ from engine.wiring.rooms import (
     retention,
     write_scripts,
 )
+from engine.wiring.storage import disk_reserve, storage_room
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
 log = logging.getLogger(__name__)
@@ -155,6 +156,7 @@ class Engine:
             snapshotter=self.choices.snapshotter,
             registries=RemoteRegistries(registry_settings(self.settings, os.environ)),
             limits=transfer_limits(self.settings),
+            reserve=disk_reserve(self.settings),
         )
         self.resolver = ResolverClient(self.exec_root / "resolver.sock")
         self.networks = Networks(
@@ -193,6 +195,13 @@ class Engine:
         self.containers = Containers(self.room, self.nursery)
         self.execs = Execs(self.exec_store, self.room, self.nursery)
         self.execs.restore(self.database.intents(EXEC))
+        self.storage = storage_room(
+            (self.settings, self.choices, self.data.path),
+            self.containerd,
+            self.journal,
+            (self.images, self.volumes, self.containers),
+            self.nursery,
+        )
         self.system = self._system()
 
     def _leftovers(self) -> HostLeftovers:
@@ -281,9 +290,15 @@ class Engine:
             ),
             ChildSpec(name="watcher", factory=self._watcher, depends_on=("containers",)),
             ChildSpec(
+                name="storage",
+                factory=self.storage.service,
+                depends_on=("volumes", "images", "containers"),
+                mailboxes=(self.storage.mailbox,),
+            ),
+            ChildSpec(
                 name="api",
                 factory=self._api,
-                depends_on=("events", "images", "containers", "watcher"),
+                depends_on=("events", "images", "containers", "watcher", "storage"),
             ),
         )
 
@@ -368,6 +383,7 @@ class Engine:
             events=self.events,
             networks=self.networks,
             volumes=self.volumes,
+            storage=self.storage,
             system=self.system,
             disk=DiskReport(self.containers, self.images, self.volumes),
         )

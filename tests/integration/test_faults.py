@@ -43,6 +43,7 @@ SERVICES = {
     "output": rf"{SUBJECT}/output-\d+",
     "exec output": rf"{SUBJECT}/exec-[0-9a-f]+",
     "watcher": "root/watcher",
+    "storage": "root/storage",
     "api": "root/api",
 }
 # Inside the rest-for-one supervisor the channels depend on the process.

@@ -14,6 +14,7 @@ from engine.api.routes import (
     images,
     networks,
     status,
+    storage,
     streams,
     system,
     unserved,
@@ -39,6 +40,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         distribution,
         networks,
         volumes,
+        storage,
     ):
         module.register(app, rooms)
     status.register(app, rooms.system.tree)
