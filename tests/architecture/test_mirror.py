@@ -24,6 +24,7 @@ EXEMPT = {
     "engine/domain/execs/messages.py": SHAPES,
     "engine/domain/images/messages.py": SHAPES,
     "engine/domain/images/ports.py": PROTOCOLS,
+    "engine/domain/logs/ports.py": PROTOCOLS,
     "engine/domain/networks/messages.py": SHAPES,
     "engine/domain/system/facts.py": SHAPES,
     "engine/domain/volumes/messages.py": SHAPES,
