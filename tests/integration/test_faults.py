@@ -39,6 +39,7 @@ SERVICES = {
     "restarts": "root/containers/restarts",
     "leavings": "root/containers/leavings",
     "deliveries": "root/logs/deliveries",
+    "delivery": r"root/logs/[0-9a-f]{12}-\d+",
     "operator": f"{SUBJECT}/operator",
     "output": rf"{SUBJECT}/output-\d+",
     "exec output": rf"{SUBJECT}/exec-[0-9a-f]+",

@@ -35,7 +35,8 @@ _FAILURES = (OSError, EngineError, trio.TooSlowError, trio.BrokenResourceError)
 
 
 class Condition(msgspec.Struct):
-    """The receiver as its delivery last saw it; times are in ns, 0 for never."""
+    """The receiver as its delivery last saw it; `connected_ns` is 0 while it is not, and `error`
+    the last one, also when it is over."""
 
     receiver: str = ""
     connected_ns: int = 0
@@ -83,6 +84,7 @@ class DeliveryService(Worker):
         self._open_sink = open_sink
         self._ended = ended
         self._pause = FIRST_PAUSE
+        self._complaint = ""
         self._parted = trio.Event()  # from the receiver, for the first time
 
     async def work(self, task_status: trio.TaskStatus[None]) -> None:
@@ -126,8 +128,9 @@ class DeliveryService(Worker):
     def _failed(self, error: BaseException) -> None:
         condition, subject = self._delivery.condition, self._delivery.destination.subject
         text = _told(error)
-        if text != condition.error or not condition.error_ns:
+        if text != self._complaint:
             log.warning("container %s: its log's receiver: %s", subject.id[:12], text)
+        self._complaint = text
         condition.error, condition.error_ns = text, time.time_ns()
 
     async def _nothing_left(self) -> bool:
@@ -136,6 +139,7 @@ class DeliveryService(Worker):
         over = delivery.over
         if not over or await trio.to_thread.run_sync(delivery.spool.pending):
             return False
+        delivery.spool.rest()
         delivery.idle = delivery.over
         return delivery.idle
 
@@ -154,8 +158,7 @@ class DeliveryService(Worker):
             with trio.fail_after(SEND_LIMIT):
                 await sink.send(messages)
             delivery.spool.commit(batch)
-            self._pause = FIRST_PAUSE
-            delivery.condition.error = ""
+            self._pause, self._complaint = FIRST_PAUSE, ""
 
     def _next(self, sink: Sink) -> tuple[Batch, list[bytes]] | None:
         batch = self._delivery.spool.read()

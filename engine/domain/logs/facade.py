@@ -42,6 +42,7 @@ class Logs:
         self._deliveries: dict[str, Delivery] = {}
         self._changed = trio.Event()
         self._serial = 0
+        self._restored = False
         self.supervisor = Supervisor("logs", self._services(), max_restarts=10)
 
     def path(self, container_id: str) -> Path:
@@ -110,9 +111,10 @@ class Logs:
         self._changed = trio.Event()
 
     async def restore(self) -> None:
-        """What a former daemon left undelivered."""
-        for container_id, delivery in await trio.to_thread.run_sync(self._find):
-            self._deliveries.setdefault(container_id, delivery)
+        """What a former daemon left undelivered. Once, and before anybody opens a log."""
+        if not self._restored:
+            self._deliveries |= await trio.to_thread.run_sync(self._find)
+            self._restored = True
 
     async def start(self) -> None:
         """Give everything that has something to deliver its service."""
@@ -158,15 +160,21 @@ class Logs:
                     found.append(home.name)
         return found
 
-    def _find(self) -> list[tuple[str, Delivery]]:
-        found = []
+    def _find(self) -> dict[str, Delivery]:
+        found = {}
         for home in _homes(self._directory):
-            if home.name not in self._deliveries and (delivery := self._load(home)) is not None:
-                if delivery.spool.pending():
-                    delivery.idle = False
-                    found.append((home.name, delivery))
-                else:
-                    delivery.spool.close()
+            delivery = self._load(home)
+            if delivery is None:
+                continue
+            try:
+                delivery.idle = not delivery.spool.pending()
+            except OSError as error:
+                log.error("the undelivered log in %s cannot be read: %s", home, error)
+                delivery.idle = True
+            if delivery.idle:
+                delivery.spool.close()
+            else:
+                found[home.name] = delivery
         return found
 
     def _load(self, home: Path) -> Delivery | None:
@@ -207,8 +215,8 @@ class Deliveries(Worker):
         self._logs = logs
 
     async def work(self, task_status: trio.TaskStatus[None]) -> None:
-        task_status.started()
         await self._logs.restore()
+        task_status.started()
         while True:
             await self._logs.start()
             await self._logs.sweep()

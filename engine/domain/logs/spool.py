@@ -139,6 +139,11 @@ class Spool:
                 os.close(fd)
         return Backlog(total, lines)
 
+    def rest(self) -> None:
+        """Hold no file open until the next read."""
+        with self._lock:
+            self._forget_file()
+
     def close(self) -> None:
         with self._lock:
             self._forget_file()

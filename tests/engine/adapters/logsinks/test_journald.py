@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import struct
+import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trio
 
 from engine.adapters.logsinks import open_sink
 from engine.adapters.logsinks.journald import field, field_name
@@ -72,3 +79,64 @@ def test_names_are_what_journald_takes() -> None:
         "1",
         "",
     ]
+
+
+JOURNALD = "/lib/systemd/systemd-journald"
+
+
+@pytest.fixture
+def journal() -> Iterator[str]:
+    """The name of a journal of the test's own, kept by a real journald."""
+    if os.geteuid() != 0 or not os.path.exists(JOURNALD) or shutil.which("journalctl") is None:
+        pytest.skip("needs root and systemd's journald")
+    name = f"trimaran{os.getpid()}"
+    journald = subprocess.Popen(
+        [JOURNALD, name], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 20
+        while not os.path.exists(f"/run/systemd/journal.{name}/socket"):
+            if journald.poll() is not None or time.monotonic() > deadline:
+                pytest.skip("journald does not run here")
+            time.sleep(0.02)
+        yield name
+    finally:
+        journald.terminate()
+        journald.wait(20)
+        shutil.rmtree(f"/run/systemd/journal.{name}", ignore_errors=True)
+        for parent in (Path("/var/log/journal"), Path("/run/log/journal")):
+            for directory in parent.glob(f"*.{name}"):
+                shutil.rmtree(directory, ignore_errors=True)
+
+
+def entries(journal: str) -> list[dict[str, str]]:
+    """What a real journalctl shows of the container's."""
+    command = [
+        "journalctl",
+        f"--namespace={journal}",
+        "-o",
+        "json",
+        "--no-pager",
+        "CONTAINER_NAME=web",
+    ]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=20)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+async def test_real_journald_understands_the_entries(
+    journal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/run/systemd/journal.{journal}/socket"
+    monkeypatch.setattr("engine.adapters.logsinks.journald.SOCKET", path)
+    sink = open_sink(destination("journald", labels="app"))
+    await sink.connect()
+    await sink.send(sink.encode([*lines("one", "t=w\to"), *lines("oops", stream="stderr")]))
+    sink.close()
+    found: list[dict[str, str]] = []
+    with trio.fail_after(20):
+        while len(found) < 3:
+            found = await trio.to_thread.run_sync(entries, journal)
+    assert [each["MESSAGE"] for each in found] == ["one", "t=w\to", "oops"]
+    assert [each["PRIORITY"] for each in found] == ["6", "6", "3"]
+    assert {each["CONTAINER_ID_FULL"] for each in found} == {ID}
+    assert {each["APP"] for each in found} == {"shop"}
