@@ -27,6 +27,7 @@ from engine.adapters.host.leftovers import HostLeftovers
 from engine.adapters.host.probe import HostProbe
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.keeper import FifoKeeper, KeeperService
+from engine.adapters.logsinks import open_sink
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
 from engine.adapters.registry.registries import RemoteRegistries
@@ -65,6 +66,7 @@ from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
+from engine.domain.logs.facade import Logs
 from engine.domain.networks.facade import Networks
 from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
@@ -171,6 +173,7 @@ class Engine:
             disk=HostDisk(self.data.path / "volumes", self.exec_root / "mnt"),
             store=VolumeStore(self.database, self.journal),
         )
+        self.logs = Logs(self.data.path / "logs", open_sink)
         self.keeper = FifoKeeper(self.exec_root / "keeper.sock")
         self.outside = Outside(
             runtime=self.containerd,
@@ -184,6 +187,7 @@ class Engine:
             volumes=ContainerVolumes(self.volumes, self.exec_root / "mnt" / "volumes"),
             settings=container_settings(self.settings, self.choices, self.facts, self.data.path),
             holder=self.keeper,
+            logs=self.logs,
         )
         self.room = Room(self.outside)
         self.exec_store = ExecStore()
@@ -283,10 +287,11 @@ class Engine:
                 depends_on=("store", "runtime"),
                 mailboxes=(self.images.mailbox,),
             ),
+            ChildSpec(name="logs", factory=lambda: self.logs.supervisor),
             ChildSpec(
                 name="containers",
                 factory=lambda: self.containers_supervisor,
-                depends_on=("store", "events", "runtime", "network", "volumes", "images"),
+                depends_on=("store", "events", "runtime", "network", "volumes", "images", "logs"),
             ),
             ChildSpec(name="watcher", factory=self._watcher, depends_on=("containers",)),
             ChildSpec(

@@ -11,6 +11,7 @@ from engine.adapters.host.facts import sys_info
 from engine.adapters.host.identity import Choices
 from engine.domain.containers.settings import RoomSettings
 from engine.domain.events.service import Retention
+from engine.domain.logs.options import check_options
 from engine.domain.networks.facade import (
     DEFAULT_POOLS,
     NetworkSettings,
@@ -19,6 +20,7 @@ from engine.domain.networks.facade import (
     parse_pool,
 )
 from engine.domain.system.facts import Facts
+from engine.errors import prefixed
 from engine.models.containers import Ulimit
 
 
@@ -102,6 +104,8 @@ def container_settings(
     settings: Settings, choices: Choices, facts: Facts, data_root: Path
 ) -> RoomSettings:
     known = runtimes(settings)
+    with prefixed("failed to set log opts: "):
+        check_options(settings.log_driver, settings.log_opts)
     return RoomSettings(
         engine_id=choices.engine_id,
         facts=facts,
