@@ -13,13 +13,14 @@ from functools import partial
 from pathlib import Path
 
 import trio
+from quart_trio import QuartTrio
 
 from config.schema import Settings
 from engine.adapters.archive.streams import StreamedArchives
 from engine.adapters.containerd.channel import Channel
 from engine.adapters.containerd.client import Containerd
 from engine.adapters.containerd.process import EmbeddedContainerd
-from engine.adapters.host import cgroups
+from engine.adapters.host import cgroups, memory
 from engine.adapters.host.facts import read_facts
 from engine.adapters.host.identity import DataRoot
 from engine.adapters.host.leftovers import HostLeftovers
@@ -39,7 +40,7 @@ from engine.adapters.store.service import StoreService
 from engine.adapters.store.volumes import VolumeStore
 from engine.adapters.volumes.disk import HostDisk
 from engine.api.app import create_app
-from engine.api.routes import Rooms, register, status
+from engine.api.routes import Rooms, event_streams, register, status
 from engine.api.server import Server
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
@@ -58,7 +59,7 @@ from engine.domain.containers.watcher import ShimWatcher
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Events, Journal
 from engine.domain.events.messages import Commit
-from engine.domain.events.service import EventsService, Retention
+from engine.domain.events.service import EventsService, Limits
 from engine.domain.execs.facade import Execs
 from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
@@ -67,6 +68,7 @@ from engine.domain.images.facade import Images
 from engine.domain.networks.facade import Networks
 from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
+from engine.domain.system.memory import MemoryService
 from engine.domain.system.pulse import Pulse, PulseService
 from engine.domain.volumes.facade import Volumes
 from engine.errors import EngineError
@@ -75,7 +77,13 @@ from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.listeners import api_listeners, status_listener
 from engine.wiring.registries import registry_settings, transfer_limits
-from engine.wiring.rooms import container_settings, network_settings, own_cgroup, write_scripts
+from engine.wiring.rooms import (
+    container_settings,
+    network_settings,
+    own_cgroup,
+    retention,
+    write_scripts,
+)
 from engine.wiring.storage import disk_reserve, storage_room
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
@@ -117,6 +125,7 @@ class Engine:
         self.bus = EventBus(self.database)
         self.journal = Journal(self.commits)
         self.events = Events(self.bus)
+        self.limits = Limits(retention(self.settings))
 
     def _reach_containerd(self) -> None:
         embedded = str(self.exec_root / "containerd" / "containerd.sock")
@@ -241,6 +250,9 @@ class Engine:
             ChildSpec(name="keeper", factory=lambda: KeeperService(self.keeper)),
             ChildSpec(name="resolver", factory=lambda: ResolverService(self.resolver)),
             ChildSpec(name="pulse", factory=lambda: PulseService(self.pulse)),
+            ChildSpec(
+                name="memory", factory=lambda: MemoryService(memory.resident, memory.release)
+            ),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
             ChildSpec(
@@ -333,10 +345,7 @@ class Engine:
         return StoreService(self.database, self.commits, self.bus.committed, self.bus.resume)
 
     def _events_service(self) -> EventsService:
-        keep = self.settings.events_retention
-        return EventsService(
-            self.database, Retention(count=keep.count, age=keep.age, bytes=keep.bytes)
-        )
+        return EventsService(self.database, self.limits)
 
     def _containerd_process(self) -> EmbeddedContainerd:
         self.embedded = EmbeddedContainerd(
@@ -356,8 +365,12 @@ class Engine:
 
     def _status(self) -> Server:
         """Depends on nothing: it answers while everything else is down or comes up."""
-        app = create_app(lambda app: status.register(app, self._tree), version=VERSION)
+        app = create_app(self._status_routes, version=VERSION)
         return Server(app, [status_listener(self.settings)], greet=False)
+
+    def _status_routes(self, app: QuartTrio) -> None:
+        status.register(app, self._tree)
+        event_streams.register(app, self.events, self.engine_id)
 
     def _api(self) -> Server:
         rooms = Rooms(

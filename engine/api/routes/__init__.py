@@ -8,6 +8,7 @@ from engine.api.routes import (
     containers,
     contents,
     distribution,
+    event_streams,
     events,
     execs,
     images,
@@ -43,4 +44,5 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
     ):
         module.register(app, rooms)
     status.register(app, rooms.system.tree)
+    event_streams.register(app, rooms.events, rooms.system.identity.engine_id)
     unserved.register(app)

@@ -233,6 +233,7 @@ def spec_plan(record: Container, outside: Outside, place: Place, user: User) -> 
         seccomp_supported=facts.seccomp,
         kernel=facts.kernel,
         architecture=facts.architecture,
+        absent_abis=facts.absent_abis,
     )
 
 
