@@ -24,6 +24,7 @@ pytestmark = pytest.mark.integration
 SUBJECT = r"root/containers/(?!BYSTANDER)[0-9a-f]{12}"
 SERVICES = {
     "keeper": "root/keeper",
+    "vigil": "root/vigil",
     "store": "root/store",
     "events": "root/events",
     "containerd": "root/runtime/containerd",

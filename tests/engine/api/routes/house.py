@@ -9,10 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from config.schema import Settings
 from engine.api.routes import Rooms, register
+from engine.domain.containers.restoring import Restoring
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Events
 from engine.domain.system.disk import DiskReport
+from engine.domain.system.pulse import Pulse
+from engine.domain.system.vigil import Vigil
+from engine.wiring.operators import Operators
+from supervisors import Supervisor
 from tests.engine.api.serving import Answer, ask, serving
 from tests.engine.domain.containers.rooms import Daemon, running
 from tests.engine.domain.system.test_facade import system
@@ -32,9 +38,13 @@ class House:
     registry: FakeRegistry
     log: FakeEventLog = field(default_factory=FakeEventLog)
     bus: EventBus = field(init=False)
+    operators: Operators = field(init=False)
 
     def __post_init__(self) -> None:
         self.bus = EventBus(self.log)
+        self.operators = Operators(
+            Supervisor("root").status, Vigil({}), Restoring(), Pulse(), (Settings(), {})
+        )
 
     async def ask(self, method: str, target: str, body: object = None, **headers: str) -> Answer:
         """A body that is no bytes is sent as JSON. A target without a version is of the newest."""
@@ -76,6 +86,7 @@ class House:
             system=system(),
             disk=DiskReport(daemon.containers, self.images.images, daemon.volumes),
             volumes=daemon.volumes,
+            operators=self.operators,
         )
 
 
