@@ -13,7 +13,7 @@ from engine.api.routes import (
     execs,
     images,
     networks,
-    status,
+    operators,
     storage,
     streams,
     system,
@@ -22,8 +22,9 @@ from engine.api.routes import (
     volumes,
 )
 from engine.api.routes.rooms import Rooms
+from engine.domain.events.facade import Events
 
-__all__ = ["Rooms", "register"]
+__all__ = ["Rooms", "operator_routes", "register"]
 
 
 def register(app: QuartTrio, rooms: Rooms) -> None:
@@ -43,6 +44,13 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         storage,
     ):
         module.register(app, rooms)
-    status.register(app, rooms.system.tree)
-    event_streams.register(app, rooms.events, rooms.system.identity.engine_id)
+    operator_routes(app, rooms.operators, rooms.events, rooms.system.identity.engine_id)
     unserved.register(app)
+
+
+def operator_routes(
+    app: QuartTrio, asked: operators.Operators, told: Events, engine_id: str
+) -> None:
+    """What needs no other service: also on the listener that is there before all of them."""
+    operators.register(app, asked)
+    event_streams.register(app, told, engine_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.api.routes.operators import Operators
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
@@ -32,3 +33,4 @@ class Rooms:
     disk: DiskReport
     volumes: Volumes
     storage: Storage
+    operators: Operators
