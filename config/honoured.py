@@ -24,7 +24,7 @@ _HONOURED = frozenset({
     "insecure-registries", "live-restore", "log-driver", "log-level", "log-opts",
     "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts",
     "mtu", "no-new-privileges", "pidfile", "proxies", "registry-mirrors",
-    "runtimes", "seccomp-profile", "shutdown-timeout", "tls", "tlscacert", "tlscert", "tlskey",
+    "runtimes", "seccomp-profile", "shutdown-timeout", "storage-collection", "tls", "tlscacert", "tlscert", "tlskey",
     "tlsverify",
 })  # fmt: skip
 

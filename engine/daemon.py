@@ -9,17 +9,17 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import trio
+from quart_trio import QuartTrio
 
 from config.schema import Settings
 from engine.adapters.archive.streams import StreamedArchives
 from engine.adapters.containerd.channel import Channel
 from engine.adapters.containerd.client import Containerd
 from engine.adapters.containerd.process import EmbeddedContainerd
-from engine.adapters.host import cgroups
+from engine.adapters.host import cgroups, memory
 from engine.adapters.host.facts import read_facts
 from engine.adapters.host.identity import DataRoot
 from engine.adapters.host.leftovers import HostLeftovers
@@ -27,20 +27,15 @@ from engine.adapters.host.probe import HostProbe
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.keeper import FifoKeeper, KeeperService
 from engine.adapters.logsinks import open_sink
-from engine.adapters.netlink.adapter import Netlink
-from engine.adapters.nft.firewall import NftFirewall
 from engine.adapters.registry.registries import RemoteRegistries
 from engine.adapters.resolver import ResolverClient, ResolverService
 from engine.adapters.rootfs.files import HostFiles
 from engine.adapters.rootfs.mounting import clear
 from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
-from engine.adapters.store.networks import NetworkStore
 from engine.adapters.store.service import StoreService
-from engine.adapters.store.volumes import VolumeStore
-from engine.adapters.volumes.disk import HostDisk
 from engine.api.app import create_app
-from engine.api.routes import Rooms, register, status
+from engine.api.routes import Rooms, event_streams, register, status
 from engine.api.server import Server
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
@@ -59,25 +54,31 @@ from engine.domain.containers.watcher import ShimWatcher
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Events, Journal
 from engine.domain.events.messages import Commit
-from engine.domain.events.service import EventsService, Retention
+from engine.domain.events.service import EventsService, Limits
 from engine.domain.execs.facade import Execs
 from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
 from engine.domain.logs.facade import Logs
-from engine.domain.networks.facade import Networks
 from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
+from engine.domain.system.memory import MemoryService
 from engine.domain.system.pulse import Pulse, PulseService
-from engine.domain.volumes.facade import Volumes
 from engine.errors import EngineError
 from engine.version import VERSION
 from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.listeners import api_listeners, status_listener
+from engine.wiring.networks import networks_room, volumes_room
 from engine.wiring.registries import registry_settings, transfer_limits
-from engine.wiring.rooms import container_settings, network_settings, own_cgroup, write_scripts
+from engine.wiring.rooms import (
+    container_settings,
+    own_cgroup,
+    retention,
+    write_scripts,
+)
+from engine.wiring.storage import disk_reserve, storage_room
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
 log = logging.getLogger(__name__)
@@ -118,6 +119,7 @@ class Engine:
         self.bus = EventBus(self.database)
         self.journal = Journal(self.commits)
         self.events = Events(self.bus)
+        self.limits = Limits(retention(self.settings))
 
     def _reach_containerd(self) -> None:
         embedded = str(self.exec_root / "containerd" / "containerd.sock")
@@ -148,20 +150,14 @@ class Engine:
             snapshotter=self.choices.snapshotter,
             registries=RemoteRegistries(registry_settings(self.settings, os.environ)),
             limits=transfer_limits(self.settings),
+            reserve=disk_reserve(self.settings),
         )
         self.resolver = ResolverClient(self.exec_root / "resolver.sock")
-        self.networks = Networks(
-            network_settings(self.settings, self.engine_id),
-            links=Netlink(self.exec_root),
-            firewall=NftFirewall(self.engine_id),
-            store=NetworkStore(self.database, self.journal),
-            resolver=self.resolver,
-            announce=partial(self._tell_of, "network"),
+        state = self.database, self.journal
+        self.networks = networks_room(
+            *(self.settings, self.engine_id, self.exec_root), state, self.resolver
         )
-        self.volumes = Volumes(
-            disk=HostDisk(self.data.path / "volumes", self.exec_root / "mnt"),
-            store=VolumeStore(self.database, self.journal),
-        )
+        self.volumes = volumes_room(self.data.path, self.exec_root, state)
         self.logs = Logs(self.data.path / "logs", open_sink)
         self.keeper = FifoKeeper(self.exec_root / "keeper.sock")
         self.outside = Outside(
@@ -188,6 +184,13 @@ class Engine:
         self.containers = Containers(self.room, self.nursery)
         self.execs = Execs(self.exec_store, self.room, self.nursery)
         self.execs.restore(self.database.intents(EXEC))
+        self.storage = storage_room(
+            (self.settings, self.choices, self.data.path),
+            self.containerd,
+            self.journal,
+            (self.images, self.volumes, self.containers),
+            self.nursery,
+        )
         self.system = self._system()
 
     def _leftovers(self) -> HostLeftovers:
@@ -199,10 +202,6 @@ class Engine:
             namespace=self.choices.namespace,
             embedded=not self.choices.containerd,
         )
-
-    async def _tell_of(self, kind: str, action: str, attributes: dict[str, str]) -> None:
-        """An event of no object in particular."""
-        await self.journal.emit(kind, action, "", attributes)
 
     def _system(self) -> System:
         return System(
@@ -236,6 +235,9 @@ class Engine:
             ChildSpec(name="keeper", factory=lambda: KeeperService(self.keeper)),
             ChildSpec(name="resolver", factory=lambda: ResolverService(self.resolver)),
             ChildSpec(name="pulse", factory=lambda: PulseService(self.pulse)),
+            ChildSpec(
+                name="memory", factory=lambda: MemoryService(memory.resident, memory.release)
+            ),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
             ChildSpec(
@@ -274,9 +276,15 @@ class Engine:
             ),
             ChildSpec(name="watcher", factory=self._watcher, depends_on=("containers",)),
             ChildSpec(
+                name="storage",
+                factory=self.storage.service,
+                depends_on=("volumes", "images", "containers"),
+                mailboxes=(self.storage.mailbox,),
+            ),
+            ChildSpec(
                 name="api",
                 factory=self._api,
-                depends_on=("events", "images", "containers", "watcher"),
+                depends_on=("events", "images", "containers", "watcher", "storage"),
             ),
         )
 
@@ -323,10 +331,7 @@ class Engine:
         return StoreService(self.database, self.commits, self.bus.committed, self.bus.resume)
 
     def _events_service(self) -> EventsService:
-        keep = self.settings.events_retention
-        return EventsService(
-            self.database, Retention(count=keep.count, age=keep.age, bytes=keep.bytes)
-        )
+        return EventsService(self.database, self.limits)
 
     def _containerd_process(self) -> EmbeddedContainerd:
         self.embedded = EmbeddedContainerd(
@@ -346,8 +351,12 @@ class Engine:
 
     def _status(self) -> Server:
         """Depends on nothing: it answers while everything else is down or comes up."""
-        app = create_app(lambda app: status.register(app, self._tree), version=VERSION)
+        app = create_app(self._status_routes, version=VERSION)
         return Server(app, [status_listener(self.settings)], greet=False)
+
+    def _status_routes(self, app: QuartTrio) -> None:
+        status.register(app, self._tree)
+        event_streams.register(app, self.events, self.engine_id)
 
     def _api(self) -> Server:
         rooms = Rooms(
@@ -360,6 +369,7 @@ class Engine:
             events=self.events,
             networks=self.networks,
             volumes=self.volumes,
+            storage=self.storage,
             system=self.system,
             disk=DiskReport(self.containers, self.images, self.volumes),
         )

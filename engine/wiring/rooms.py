@@ -10,6 +10,7 @@ from config.schema import Settings
 from engine.adapters.host.facts import sys_info
 from engine.adapters.host.identity import Choices
 from engine.domain.containers.settings import RoomSettings
+from engine.domain.events.service import Retention
 from engine.domain.logs.options import check_options
 from engine.domain.networks.facade import (
     DEFAULT_POOLS,
@@ -21,6 +22,11 @@ from engine.domain.networks.facade import (
 from engine.domain.system.facts import Facts
 from engine.errors import prefixed
 from engine.models.containers import Ulimit
+
+
+def retention(settings: Settings) -> Retention:
+    keep = settings.events_retention
+    return Retention(count=keep.count, age=keep.age, bytes=keep.bytes)
 
 
 def network_settings(settings: Settings, engine_id: str) -> NetworkSettings:

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.integration
 SUBJECT = r"root/containers/(?!BYSTANDER)[0-9a-f]{12}"
 SERVICES = {
     "keeper": "root/keeper",
+    "memory": "root/memory",
     "store": "root/store",
     "events": "root/events",
     "containerd": "root/runtime/containerd",
@@ -44,6 +45,7 @@ SERVICES = {
     "output": rf"{SUBJECT}/output-\d+",
     "exec output": rf"{SUBJECT}/exec-[0-9a-f]+",
     "watcher": "root/watcher",
+    "storage": "root/storage",
     "api": "root/api",
 }
 # Inside the rest-for-one supervisor the channels depend on the process.

@@ -8,11 +8,13 @@ from engine.api.routes import (
     containers,
     contents,
     distribution,
+    event_streams,
     events,
     execs,
     images,
     networks,
     status,
+    storage,
     streams,
     system,
     unserved,
@@ -38,7 +40,9 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         distribution,
         networks,
         volumes,
+        storage,
     ):
         module.register(app, rooms)
     status.register(app, rooms.system.tree)
+    event_streams.register(app, rooms.events, rooms.system.identity.engine_id)
     unserved.register(app)

@@ -12,6 +12,7 @@ from engine.domain.events.facade import Events
 from engine.domain.execs.facade import Execs
 from engine.domain.images.facade import Images
 from engine.domain.networks.facade import Networks
+from engine.domain.storage.facade import Storage
 from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
 from engine.domain.volumes.facade import Volumes
@@ -30,3 +31,4 @@ class Rooms:
     system: System
     disk: DiskReport
     volumes: Volumes
+    storage: Storage

@@ -134,6 +134,10 @@ class Containers:
         running = sum(status is Status.RUNNING or status is Status.RESTARTING for status in states)
         return running, paused, len(states) - running - paused
 
+    def ids(self) -> Sequence[str]:
+        """Of all containers, also of those whose creation is under way."""
+        return self._room.registry.ids()
+
     def users_of_image(self, image_id: str) -> Users:
         """(container ID, running) of the containers made from an image."""
         return [

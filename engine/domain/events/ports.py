@@ -16,5 +16,11 @@ class EventLog(Protocol):
     def first_seq_since(self, time_ns: int) -> int:
         """The sequence number before the first event at or after `time_ns` (head when there is none)."""
 
+    def last_seq_before(self, time_ns: int) -> int:
+        """The sequence number of the last event before `time_ns` (0 when there is none)."""
+
+    def forgotten(self) -> int:
+        """The sequence number of the newest event that retention has forgotten; does not block."""
+
     def prune_events(self, *, keep: int, newer_than_ns: int, max_bytes: int) -> int:
         """Forget the oldest events beyond any of the three limits (0: no limit); the number forgotten."""

@@ -1,4 +1,7 @@
-"""The events service: retention of the log. Publishing needs no task of its own (see bus)."""
+"""Retention of the log: the limits, which may change while the daemon runs, and the service that keeps them.
+
+Publishing needs no task of its own (see bus).
+"""
 
 from __future__ import annotations
 
@@ -21,20 +24,35 @@ class Retention(msgspec.Struct, frozen=True):
     bytes: int = 512 << 20
 
 
-class EventsService(Worker):
-    """Prunes the log at its start and then every minute."""
+class Limits:
+    """The retention in force; it outlives the service."""
 
-    def __init__(self, log: EventLog, retention: Retention) -> None:
+    def __init__(self, retention: Retention) -> None:
+        self.retention = retention
+        self.changed = trio.Event()
+
+    def change(self, retention: Retention) -> None:
+        """Keep so much from now on; what is beyond it goes at once."""
+        self.retention = retention
+        self.changed.set()
+
+
+class EventsService(Worker):
+    """Prunes the log at its start, then every minute, and when the limits change."""
+
+    def __init__(self, log: EventLog, limits: Limits) -> None:
         self._log = log
-        self._retention = retention
+        self._limits = limits
 
     async def work(self, task_status: trio.TaskStatus[None]) -> None:
         task_status.started()
         while True:
+            self._limits.changed = trio.Event()
             await trio.to_thread.run_sync(self._prune)
-            await trio.sleep(PERIOD)
+            with trio.move_on_after(PERIOD):
+                await self._limits.changed.wait()
 
     def _prune(self) -> None:
-        keep = self._retention
+        keep = self._limits.retention
         oldest = time.time_ns() - keep.age * 1_000_000_000 if keep.age else 0
         self._log.prune_events(keep=keep.count, newer_than_ns=oldest, max_bytes=keep.bytes)

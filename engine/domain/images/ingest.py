@@ -20,11 +20,12 @@ from engine.domain.images.labels import (
     UNCOMPRESSED,
     add_source,
     config_labels,
+    download_prefix,
     index_labels,
     manifest_labels,
     source_key,
 )
-from engine.domain.images.ports import ContentWriter, Descriptor, Resource, Stores
+from engine.domain.images.ports import ContentWriter, Descriptor, Reserve, Resource, Stores
 from engine.domain.images.tree import Tree
 from engine.domain.names.references import Reference
 from engine.errors import Conflict, EngineError, InvalidParameter, NotFound
@@ -48,11 +49,25 @@ class LayerStep:
 class Ingest:
     """The work under one lease."""
 
-    def __init__(self, stores: Stores, *, engine_id: str, snapshotter: str, lease: str) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        *,
+        engine_id: str,
+        snapshotter: str,
+        lease: str,
+        reserve: Reserve | None = None,
+    ) -> None:
         self._stores = stores
+        self._reserve = reserve
         self._own = {ENGINE: engine_id}
         self._snapshotter = snapshotter
         self._lease = lease
+
+    def make_room(self, needed: int) -> None:
+        """Raises SystemFailure when so many bytes would leave too little free on the disk."""
+        if self._reserve is not None:
+            self._reserve.check(needed)
 
     async def put(self, data: bytes, media_type: str) -> Descriptor:
         digest = digest_of(data)
@@ -74,6 +89,7 @@ class Ingest:
                     async for piece in pieces:
                         digest.update(piece)
                         size += len(piece)
+                        self.make_room(len(piece))
                         await writer.write(piece)
                 found = f"sha256:{digest.hexdigest()}"
                 if expected and found != expected:
@@ -110,6 +126,8 @@ class Ingest:
             async with content.writer(reference, expected=blob.digest):
                 pass
         async with content.writer(reference, expected=blob.digest, lease=self._lease) as writer:
+            if not writer.exists:
+                self.make_room(blob.size - writer.offset)
             yield writer
 
     async def commit_download(self, writer: ContentWriter, blob: Descriptor) -> None:
@@ -122,7 +140,7 @@ class Ingest:
             await self._abort(self._download_ref(blob))
 
     def _download_ref(self, blob: Descriptor) -> str:
-        return f"trimaran-pull-{self._own[ENGINE]}-{blob.digest}"
+        return f"{download_prefix(self._own[ENGINE])}{blob.digest}"
 
     async def note_source(self, digest: str, name: Reference) -> None:
         """Note in which repository this blob is, so that a push to its neighbour can mount it."""
@@ -186,6 +204,7 @@ class Ingest:
     async def _apply(self, index: int, tree: Tree, *, name: str | None) -> None:
         """Unpack onto a snapshot of our own and commit it; without a name, only check."""
         layer, diff_id = tree.layers[index], tree.config.rootfs.diff_ids[index]
+        self.make_room(layer.size)
         parent = tree.chain_ids[index - 1] if index else ""
         snapshots = self._stores.snapshots
         key = f"trimaran-extract-{secrets.token_hex(8)} {diff_id}"

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from config.schema import Settings
-from engine.wiring.rooms import network_settings, own_cgroup, runtimes
+from config.sections import EventsRetention
+from engine.domain.events.service import Retention
+from engine.wiring.rooms import network_settings, own_cgroup, retention, runtimes
 
 
 def test_runc_stands_under_both_its_names() -> None:
@@ -15,3 +17,8 @@ def test_bridge_address_keeps_its_prefix() -> None:
 
 def test_cgroup_carries_the_engines_id() -> None:
     assert own_cgroup("e") == "/trimaran-e"
+
+
+def test_retention_is_the_configurations() -> None:
+    settings = Settings(events_retention=EventsRetention(count=5, age=60, bytes=7))
+    assert retention(settings) == Retention(count=5, age=60, bytes=7)

@@ -6,12 +6,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from engine.adapters.store.database import SCHEMA_VERSION, Database, SchemaTooNew
+from engine.adapters.store.database import SCHEMA_VERSION, STRIDE, Database, SchemaTooNew
 from engine.domain.events.messages import Batch, Document, Intent, NewEvent
 
 DOCUMENT = Document("container", "a", 1, b'{"a":1}')
@@ -204,3 +205,42 @@ def test_kill_in_the_middle_leaves_whole_batches_and_all_that_were_acknowledged(
     database.close()
     assert records == told
     assert records >= {*acknowledged, *(int(each) for each in rest)}
+
+
+def test_last_before_a_time_is_found(database: Database) -> None:
+    database.commit([Batch().announce(event(time_ns=n) for n in (10, 99, 20, 30))])
+    assert [database.last_seq_before(each) for each in (10, 11, 25, 40, 100)] == [0, 1, 3, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("times", "left"),
+    [
+        # one from a clock that was ahead does not keep what is old
+        ((-90, 900, -80, -5, -4), 2),
+        # one from a clock that was behind does not drag the fresh along
+        ((-90, -5, -900, -4), 3),
+        # nothing but rows of the time to come: the clock has been put right just now
+        ((500, 600), 2),
+        ((-90, 500, 600), 2),
+    ],
+)
+def test_clock_that_was_wrong_forgets_nothing_fresh(
+    database: Database, times: tuple[int, ...], left: int
+) -> None:
+    now = time.time_ns()
+    database.commit([Batch().announce(event(time_ns=now + n * 10**9) for n in times)])
+    database.prune_events(keep=0, newer_than_ns=now - 60 * 10**9, max_bytes=0)
+    assert len(database.read_events(0, 10)) == left
+
+
+def test_what_was_forgotten_is_known_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "again.db"
+    database = Database(path)
+    database.commit([Batch().announce(event() for _ in range(STRIDE + 5))])
+    assert database.forgotten() == 0
+    assert database.prune_events(keep=2, newer_than_ns=0, max_bytes=0) == STRIDE + 3
+    assert database.forgotten() == STRIDE + 3
+    database.close()
+    again = Database(path)
+    assert again.forgotten() == STRIDE + 3
+    again.close()

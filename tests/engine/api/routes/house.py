@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import trio
+
 from engine.api.routes import Rooms, register
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Events
+from engine.domain.storage.facade import Storage
 from engine.domain.system.disk import DiskReport
 from tests.engine.api.serving import Answer, ask, serving
 from tests.engine.domain.containers.rooms import Daemon, running
@@ -20,6 +23,7 @@ from tests.fakes import images_room
 from tests.fakes.containerd import FakeContainerd
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.registry import FakeRegistry
+from tests.fakes.storage import FakeDisk, storage
 
 JSON = {"Content_Type": "application/json"}
 
@@ -32,9 +36,11 @@ class House:
     registry: FakeRegistry
     log: FakeEventLog = field(default_factory=FakeEventLog)
     bus: EventBus = field(init=False)
+    storage: Storage = field(init=False)
 
     def __post_init__(self) -> None:
         self.bus = EventBus(self.log)
+        self.storage = storage(FakeDisk(), FakeContainerd(), self.images.images)
 
     async def ask(self, method: str, target: str, body: object = None, **headers: str) -> Answer:
         """A body that is no bytes is sent as JSON. A target without a version is of the newest."""
@@ -76,6 +82,7 @@ class House:
             system=system(),
             disk=DiskReport(daemon.containers, self.images.images, daemon.volumes),
             volumes=daemon.volumes,
+            storage=self.storage,
         )
 
 
@@ -88,5 +95,11 @@ async def house(path: Path) -> AsyncIterator[House]:
     ):
         made = House(path / "s", daemon, images, registry)
         rooms = made.rooms()
-        async with serving(lambda app: register(app, rooms), made.path):
+        async with (
+            serving(lambda app: register(app, rooms), made.path),
+            trio.open_nursery() as nursery,
+        ):
+            storage_service = made.storage.service()
+            await nursery.start(lambda task_status: storage_service.run(task_status=task_status))
             yield made
+            nursery.cancel_scope.cancel()
