@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import trio
 
@@ -25,7 +26,15 @@ from engine.domain.images.labels import (
     manifest_labels,
     source_key,
 )
-from engine.domain.images.ports import ContentWriter, Descriptor, Reserve, Resource, Stores
+from engine.domain.images.ports import (
+    ContentWriter,
+    Descriptor,
+    DescriptorLike,
+    Reserve,
+    Resource,
+    Stores,
+)
+from engine.domain.images.together import together
 from engine.domain.images.tree import Tree
 from engine.domain.names.references import Reference
 from engine.errors import Conflict, EngineError, InvalidParameter, NotFound
@@ -35,6 +44,7 @@ __all__ = ["Ingest", "LayerStep", "joined"]
 # One write is one round trip; measured: 256 KiB is faster than 128 KiB or 1 MiB.
 _PIECE = 1 << 18
 _CLEAN_UP = 10.0
+_LOOK = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +220,7 @@ class Ingest:
         key = f"trimaran-extract-{secrets.token_hex(8)} {diff_id}"
         mounts = await snapshots.prepare(key, parent, labels=self._own, lease=self._lease)
         try:
-            applied = await self._stores.diff.apply(layer, mounts, lease=self._lease)
+            applied = await self._unpacked(layer, mounts)
             if applied.digest != diff_id:
                 raise InvalidParameter(
                     f'invalid diffID for layer {index}: expected "{diff_id}", got "{applied.digest}"'
@@ -223,6 +233,19 @@ class Ingest:
         finally:
             with trio.move_on_after(_CLEAN_UP, shield=True):
                 await self._discard(key)
+
+    async def _unpacked(self, layer: Descriptor, mounts: Sequence[Any]) -> DescriptorLike:
+        """The disk is watched meanwhile: a few bytes of archive may unpack to more than it has."""
+        async with together() as nursery:
+            nursery.start_soon(self._watch_the_disk)
+            applied = await self._stores.diff.apply(layer, mounts, lease=self._lease)
+            nursery.cancel_scope.cancel()
+        return applied
+
+    async def _watch_the_disk(self) -> None:
+        while self._reserve is not None:
+            await trio.sleep(_LOOK)
+            self.make_room(0)
 
     async def _commit(self, name: str, key: str) -> None:
         try:
