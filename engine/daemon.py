@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import trio
@@ -28,18 +27,13 @@ from engine.adapters.host.probe import HostProbe
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.keeper import FifoKeeper, KeeperService
 from engine.adapters.logsinks import open_sink
-from engine.adapters.netlink.adapter import Netlink
-from engine.adapters.nft.firewall import NftFirewall
 from engine.adapters.registry.registries import RemoteRegistries
 from engine.adapters.resolver import ResolverClient, ResolverService
 from engine.adapters.rootfs.files import HostFiles
 from engine.adapters.rootfs.mounting import clear
 from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
-from engine.adapters.store.networks import NetworkStore
 from engine.adapters.store.service import StoreService
-from engine.adapters.store.volumes import VolumeStore
-from engine.adapters.volumes.disk import HostDisk
 from engine.api.app import create_app
 from engine.api.gate import guard
 from engine.api.routes import Rooms, operator_routes, register
@@ -68,24 +62,22 @@ from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
 from engine.domain.logs.facade import Logs
-from engine.domain.networks.facade import Networks
 from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
 from engine.domain.system.memory import MemoryService
 from engine.domain.system.pulse import Pulse, PulseService
 from engine.domain.system.vigil import Vigil, VigilService
-from engine.domain.volumes.facade import Volumes
 from engine.errors import EngineError
 from engine.version import VERSION
 from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.listeners import api_listeners, status_listener
+from engine.wiring.networks import networks_room, volumes_room
 from engine.wiring.operators import Announced, Operators
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.rooms import (
     container_settings,
     leftovers,
-    network_settings,
     own_cgroup,
     retention,
     write_scripts,
@@ -167,18 +159,11 @@ class Engine:
             reserve=disk_reserve(self.settings),
         )
         self.resolver = ResolverClient(self.exec_root / "resolver.sock")
-        self.networks = Networks(
-            network_settings(self.settings, self.engine_id),
-            links=Netlink(self.exec_root),
-            firewall=NftFirewall(self.engine_id),
-            store=NetworkStore(self.database, self.journal),
-            resolver=self.resolver,
-            announce=partial(self._tell_of, "network"),
+        state = self.database, self.journal
+        self.networks = networks_room(
+            *(self.settings, self.engine_id, self.exec_root), state, self.resolver
         )
-        self.volumes = Volumes(
-            disk=HostDisk(self.data.path / "volumes", self.exec_root / "mnt"),
-            store=VolumeStore(self.database, self.journal),
-        )
+        self.volumes = volumes_room(self.data.path, self.exec_root, state)
         self.logs = Logs(self.data.path / "logs", open_sink)
         self.keeper = FifoKeeper(self.exec_root / "keeper.sock")
         self.outside = Outside(
@@ -221,10 +206,6 @@ class Engine:
             self.pulse,
             (self.settings, self.origins),
         )
-
-    async def _tell_of(self, kind: str, action: str, attributes: dict[str, str]) -> None:
-        """An event of no object in particular."""
-        await self.journal.emit(kind, action, "", attributes)
 
     def _system(self) -> System:
         return System(

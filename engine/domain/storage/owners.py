@@ -64,6 +64,8 @@ def owner(path: str, known: Known) -> str:
         return _of_volume(rest, known)
     if top == "containerd":
         return _of_containerd(path, known)
+    if top == "logs":
+        return LOGS
     if top == "tmp":
         return UNOWNED if rest else STATE
     return STATE if not top or _STATE.fullmatch(top) else FOREIGN

@@ -139,3 +139,76 @@ async def test_tls_frames_messages_by_their_length(tmp_path: Path) -> None:
 async def test_certificate_of_somebody_unknown_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         make(destination("syslog", syslog_address="tcp+tls://h", syslog_tls_ca_cert="/nonexistent"))
+
+
+CONFIG = """
+global(workDirectory="{0}")
+module(load="imtcp")
+module(load="imudp")
+module(load="imuxsock" SysSock.Use="off")
+template(name="told" type="string"
+         string="%syslogseverity%|%syslogfacility%|%programname%|%procid%|%hostname%|%timegenerated%|%msg%\\n")
+ruleset(name="all") {{ action(type="omfile" file="{0}/told" template="told") }}
+input(type="imtcp" port="0" listenPortFileName="{0}/port" address="127.0.0.1" ruleset="all")
+input(type="imudp" port="{1}" address="127.0.0.1" ruleset="all")
+input(type="imuxsock" socket="{0}/log" ruleset="all")
+"""
+
+
+@pytest.fixture
+def rsyslogd(tmp_path: Path) -> Iterator[int]:
+    """A real one with its files in `tmp_path`; its UDP port."""
+    program = shutil.which("rsyslogd")
+    if program is None:
+        pytest.skip("rsyslogd is not installed")
+    with udp() as found:
+        port = port_of(found)
+    (tmp_path / "conf").write_text(CONFIG.format(tmp_path, port))
+    command = [program, "-n", "-f", str(tmp_path / "conf"), "-i", str(tmp_path / "pid")]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + LIMIT
+        while not ((tmp_path / "port").exists() and (tmp_path / "log").exists()):
+            assert process.poll() is None, "rsyslogd ended"
+            assert time.monotonic() < deadline, "rsyslogd does not listen"
+            time.sleep(0.02)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(LIMIT)
+
+
+@pytest.mark.parametrize("form", ["", "rfc3164", "rfc5424", "rfc5424micro"])
+async def test_real_rsyslog_understands_every_format(
+    tmp_path: Path, rsyslogd: int, form: str
+) -> None:
+    local, stream = f"unixgram://{tmp_path}/log", int((tmp_path / "port").read_text())
+    # What comes from its own socket rsyslog expects in the local form.
+    remote = f"udp://127.0.0.1:{rsyslogd}", f"tcp://127.0.0.1:{stream}"
+    addresses = remote if form else (local, local)
+    for number, address in enumerate(addresses):
+        sink = make(
+            destination(
+                "syslog",
+                syslog_address=address,
+                syslog_format=form,
+                syslog_facility="local1",
+                tag="shop",
+            )
+        )
+        await sink.connect()
+        await sink.send(
+            sink.encode([*lines(f"one{number}"), *lines(f"two{number}", stream="stderr")])
+        )
+        sink.close()
+    told: list[str] = []
+    with trio.fail_after(LIMIT):
+        while len(told) < 4:
+            await trio.sleep(0.02)
+            path = tmp_path / "told"
+            told = path.read_text().splitlines() if path.exists() else []
+    rows = sorted((each.split("|") for each in told), key=lambda row: row[-1].strip())
+    assert [row[-1].strip() for row in rows] == ["one0", "one1", "two0", "two1"]
+    for severity, facility, program, pid, *_, text in rows:
+        assert severity == ("6" if text.strip().startswith("one") else "3")
+        assert (facility, program, pid) == ("17", "shop", str(os.getpid()))
