@@ -76,7 +76,7 @@ from engine.errors import EngineError
 from engine.version import VERSION
 from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
-from engine.wiring.listeners import api_listeners, status_listener
+from engine.wiring.listeners import api_listeners, limits, status_listener
 from engine.wiring.operators import Announced, Operators
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.rooms import (
@@ -347,7 +347,8 @@ class Engine:
     def _status(self) -> Server:
         """Depends on nothing: it answers while everything else is down or comes up."""
         app = create_app(self._status_routes, version=VERSION)
-        return Server(app, [status_listener(self.settings)], greet=False)
+        listeners = [status_listener(self.settings)]
+        return Server(app, listeners, greet=False, limits=limits(self.settings))
 
     def _status_routes(self, app: QuartTrio) -> None:
         operator_routes(app, self.operators, self.events, self.engine_id)
@@ -369,7 +370,7 @@ class Engine:
         )
         app = create_app(lambda app: register(app, rooms), version=VERSION)
         guard(app, self.ready, self.operators.waiting_for)
-        return Server(app, api_listeners(self.settings))
+        return Server(app, api_listeners(self.settings), limits=limits(self.settings))
 
     # its life
 

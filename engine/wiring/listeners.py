@@ -9,6 +9,7 @@ from config.hosts import api_hosts
 from config.schema import Settings
 from config.tls import tls_files
 from engine.api.listeners import Listener, Tls, UnixListener, parse_address
+from engine.api.server import Limits
 
 CLIENTS_SOCKET = "/var/run/docker.sock"
 
@@ -21,6 +22,10 @@ def api_listeners(settings: Settings) -> list[Listener]:
     if hosts == [f"unix://{settings.socket_path}"] and not settings.hosts:
         listeners.append(UnixListener(Path(CLIENTS_SOCKET), settings.group, spare=True))
     return listeners
+
+
+def limits(settings: Settings) -> Limits:
+    return Limits(settings.api_half_open, settings.api_header_timeout)
 
 
 def status_listener(settings: Settings) -> Listener:
