@@ -185,7 +185,8 @@ FILE_ONLY: tuple[str, ...] = (
     "builder",
     "min-api-version",
     "resolv-conf",
+    "storage-collection",
     "swarm-raft-election-tick",
     "swarm-raft-heartbeat-tick",
 )
-"""Keys of daemon.json without a flag, as in dockerd."""
+"""Keys of daemon.json without a flag, as in dockerd or our own."""

@@ -12,6 +12,7 @@ from config.sections import (
     EventsRetention,
     Proxies,
     Runtime,
+    StorageCollection,
     Ulimit,
 )
 
@@ -71,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     exec_opts: tuple[str, ...] = ()
     storage_driver: str = ""
     storage_opts: tuple[str, ...] = ()
+    storage_collection: StorageCollection = StorageCollection()
     cdi_spec_dirs: tuple[str, ...] = ("/etc/cdi", "/var/run/cdi")
     nri_opts: dict[str, str | bool] = {}
 

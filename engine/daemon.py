@@ -9,11 +9,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import trio
-from quart_trio import QuartTrio
 
 from config.origins import Origins
 from config.schema import Settings
@@ -21,27 +19,21 @@ from engine.adapters.archive.streams import StreamedArchives
 from engine.adapters.containerd.channel import Channel
 from engine.adapters.containerd.client import Containerd
 from engine.adapters.containerd.process import EmbeddedContainerd
-from engine.adapters.host import cgroups
+from engine.adapters.host import cgroups, memory
 from engine.adapters.host.facts import read_facts
 from engine.adapters.host.identity import DataRoot
 from engine.adapters.host.probe import HostProbe
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.keeper import FifoKeeper, KeeperService
-from engine.adapters.netlink.adapter import Netlink
-from engine.adapters.nft.firewall import NftFirewall
+from engine.adapters.logsinks import open_sink
 from engine.adapters.registry.registries import RemoteRegistries
 from engine.adapters.resolver import ResolverClient, ResolverService
 from engine.adapters.rootfs.files import HostFiles
 from engine.adapters.rootfs.mounting import clear
 from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
-from engine.adapters.store.networks import NetworkStore
 from engine.adapters.store.service import StoreService
-from engine.adapters.store.volumes import VolumeStore
-from engine.adapters.volumes.disk import HostDisk
-from engine.api.app import create_app
-from engine.api.gate import guard
-from engine.api.routes import Rooms, operator_routes, register
+from engine.api.routes import Rooms
 from engine.api.server import Server
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
@@ -66,27 +58,27 @@ from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
-from engine.domain.networks.facade import Networks
+from engine.domain.logs.facade import Logs
 from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
+from engine.domain.system.memory import MemoryService
 from engine.domain.system.pulse import Pulse, PulseService
 from engine.domain.system.vigil import Vigil, VigilService
-from engine.domain.volumes.facade import Volumes
 from engine.errors import EngineError
-from engine.version import VERSION
 from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
-from engine.wiring.listeners import api_listeners, limits, status_listener
+from engine.wiring.listeners import api_server, status_server
+from engine.wiring.networks import networks_room, volumes_room
 from engine.wiring.operators import Announced, Operators
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.rooms import (
     container_settings,
     leftovers,
-    network_settings,
     own_cgroup,
     retention,
     write_scripts,
 )
+from engine.wiring.storage import disk_reserve, storage_room
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
 log = logging.getLogger(__name__)
@@ -160,20 +152,15 @@ class Engine:
             snapshotter=self.choices.snapshotter,
             registries=RemoteRegistries(registry_settings(self.settings, os.environ)),
             limits=transfer_limits(self.settings),
+            reserve=disk_reserve(self.settings),
         )
         self.resolver = ResolverClient(self.exec_root / "resolver.sock")
-        self.networks = Networks(
-            network_settings(self.settings, self.engine_id),
-            links=Netlink(self.exec_root),
-            firewall=NftFirewall(self.engine_id),
-            store=NetworkStore(self.database, self.journal),
-            resolver=self.resolver,
-            announce=partial(self._tell_of, "network"),
+        state = self.database, self.journal
+        self.networks = networks_room(
+            *(self.settings, self.engine_id, self.exec_root), state, self.resolver
         )
-        self.volumes = Volumes(
-            disk=HostDisk(self.data.path / "volumes", self.exec_root / "mnt"),
-            store=VolumeStore(self.database, self.journal),
-        )
+        self.volumes = volumes_room(self.data.path, self.exec_root, state)
+        self.logs = Logs(self.data.path / "logs", open_sink)
         self.keeper = FifoKeeper(self.exec_root / "keeper.sock")
         self.outside = Outside(
             runtime=self.containerd,
@@ -187,6 +174,7 @@ class Engine:
             volumes=ContainerVolumes(self.volumes, self.exec_root / "mnt" / "volumes"),
             settings=container_settings(self.settings, self.choices, self.facts, self.data.path),
             holder=self.keeper,
+            logs=self.logs,
         )
         self.room = Room(self.outside)
         self.exec_store = ExecStore()
@@ -198,6 +186,13 @@ class Engine:
         self.containers = Containers(self.room, self.nursery)
         self.execs = Execs(self.exec_store, self.room, self.nursery)
         self.execs.restore(self.database.intents(EXEC))
+        self.storage = storage_room(
+            (self.settings, self.choices, self.data.path),
+            self.containerd,
+            self.journal,
+            (self.images, self.volumes, self.containers),
+            self.nursery,
+        )
         self.system = self._system()
         self.vigil = Vigil({"runtime": self.containerd.version})
         self.operators = Operators(
@@ -207,10 +202,6 @@ class Engine:
             self.pulse,
             (self.settings, self.origins),
         )
-
-    async def _tell_of(self, kind: str, action: str, attributes: dict[str, str]) -> None:
-        """An event of no object in particular."""
-        await self.journal.emit(kind, action, "", attributes)
 
     def _system(self) -> System:
         return System(
@@ -243,6 +234,9 @@ class Engine:
             ChildSpec(name="keeper", factory=lambda: KeeperService(self.keeper)),
             ChildSpec(name="resolver", factory=lambda: ResolverService(self.resolver)),
             ChildSpec(name="pulse", factory=lambda: PulseService(self.pulse)),
+            ChildSpec(
+                name="memory", factory=lambda: MemoryService(memory.resident, memory.release)
+            ),
             ChildSpec(name="vigil", factory=lambda: VigilService(self.vigil)),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(
@@ -278,12 +272,19 @@ class Engine:
                 depends_on=("store", "runtime"),
                 mailboxes=(self.images.mailbox,),
             ),
+            ChildSpec(name="logs", factory=lambda: self.logs.supervisor),
             ChildSpec(
                 name="containers",
                 factory=lambda: self.containers_supervisor,
-                depends_on=("store", "events", "runtime", "network", "volumes", "images"),
+                depends_on=("store", "events", "runtime", "network", "volumes", "images", "logs"),
             ),
             ChildSpec(name="watcher", factory=self._watcher, depends_on=("containers",)),
+            ChildSpec(
+                name="storage",
+                factory=self.storage.service,
+                depends_on=("volumes", "images", "containers"),
+                mailboxes=(self.storage.mailbox,),
+            ),
             # Up early, behind its gate; `stop` sees to it that it is the first one down.
             ChildSpec(name="api", factory=self._api, depends_on=("events",)),
         )
@@ -345,13 +346,7 @@ class Engine:
         return ShimWatcher(self.watched, self.room, self.execs, reconnected=self.images.refresh)
 
     def _status(self) -> Server:
-        """Depends on nothing: it answers while everything else is down or comes up."""
-        app = create_app(self._status_routes, version=VERSION)
-        listeners = [status_listener(self.settings)]
-        return Server(app, listeners, greet=False, limits=limits(self.settings))
-
-    def _status_routes(self, app: QuartTrio) -> None:
-        operator_routes(app, self.operators, self.events, self.engine_id)
+        return status_server(self.settings, self.operators, self.events, self.engine_id)
 
     def _api(self) -> Server:
         rooms = Rooms(
@@ -364,13 +359,12 @@ class Engine:
             events=self.events,
             networks=self.networks,
             volumes=self.volumes,
+            storage=self.storage,
             system=self.system,
             disk=DiskReport(self.containers, self.images, self.volumes),
             operators=self.operators,
         )
-        app = create_app(lambda app: register(app, rooms), version=VERSION)
-        guard(app, self.ready, self.operators.waiting_for)
-        return Server(app, api_listeners(self.settings), limits=limits(self.settings))
+        return api_server(self.settings, rooms, self.ready, self.operators.waiting_for)
 
     # its life
 

@@ -42,13 +42,13 @@ def watch(
 
 
 def picture(path: str) -> Group | Text:
-    """The tree, and below it what is not well."""
+    """What is not well, and the tree, of which a small terminal shows the beginning."""
     try:
         tree = fetch(path, "/_trimaran/status")
         health = fetch(path, "/_trimaran/health", statuses=(200, 503))
     except Unreachable as error:
         return Text(str(error), style="red")
-    return Group(branch(tree), verdict(health))
+    return Group(verdict(health), branch(tree))
 
 
 def branch(node: dict[str, Any]) -> Tree:

@@ -14,6 +14,7 @@ from engine.api.routes import (
     images,
     networks,
     operators,
+    storage,
     streams,
     system,
     unserved,
@@ -40,6 +41,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         distribution,
         networks,
         volumes,
+        storage,
     ):
         module.register(app, rooms)
     operator_routes(app, rooms.operators, rooms.events, rooms.system.identity.engine_id)

@@ -13,6 +13,7 @@ from engine.domain.events.facade import Events
 from engine.domain.execs.facade import Execs
 from engine.domain.images.facade import Images
 from engine.domain.networks.facade import Networks
+from engine.domain.storage.facade import Storage
 from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
 from engine.domain.volumes.facade import Volumes
@@ -31,4 +32,5 @@ class Rooms:
     system: System
     disk: DiskReport
     volumes: Volumes
+    storage: Storage
     operators: Operators

@@ -16,6 +16,7 @@ import msgspec
 from engine.domain.containers import filters as filtering
 from engine.domain.containers import links, rules, stats, top, views
 from engine.domain.containers.cell import Cell, ExitResult
+from engine.domain.containers.logging import delivers, log_file
 from engine.domain.containers.messages import (
     Connect,
     Create,
@@ -133,6 +134,10 @@ class Containers:
         running = sum(status is Status.RUNNING or status is Status.RESTARTING for status in states)
         return running, paused, len(states) - running - paused
 
+    def ids(self) -> Sequence[str]:
+        """Of all containers, also of those whose creation is under way."""
+        return self._room.registry.ids()
+
     def users_of_image(self, image_id: str) -> Users:
         """(container ID, running) of the containers made from an image."""
         return [
@@ -162,10 +167,17 @@ class Containers:
         cell = self._room.registry.resolve(reference)
         if cell.record.state.status in (Status.DEAD, Status.REMOVING):
             raise NotFound("can not get logs from container which is dead or marked for removal")
-        if cell.record.host.log_config.type != "json-file":
+        path = log_file(cell.record, self._directory(cell), self._room.outside.logs)
+        if path is None:
             raise refuse_reading()
-        source = cell.streams.log or str(self._directory(cell) / f"{cell.id}-json.log")
+        source = cell.streams.log or str(path)
         return LogStream(source, selection, tty=cell.record.config.tty)
+
+    async def log_report(self, reference: str) -> dict[str, object]:
+        """Its log driver, and where that delivers elsewhere: the receiver, what waits, what was dropped."""
+        cell = self._room.registry.resolve(reference)
+        delivery = await self._room.outside.logs.report(cell.id) if delivers(cell.record) else {}
+        return {"Driver": cell.record.host.log_config.type, **delivery}
 
     # changing
 

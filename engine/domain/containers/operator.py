@@ -156,6 +156,7 @@ class Operator(Worker):
         cell = self._cell
         try:
             async with cell.slot:
+                self._try_now()
                 rules.check_start(cell.record)
                 cell.record = cell.record.with_state(restart_count=0, backoff_ms=0)
                 await start.start(cell, self._outside)
@@ -163,8 +164,17 @@ class Operator(Worker):
             await self._remove_spent()
             raise
 
+    def _try_now(self) -> None:
+        """Who asks for a start does not wait for the next try of one that has failed."""
+        state = self._cell.record.state
+        if state.status is Status.RESTARTING and state.next_try_ns:
+            self._outside.restarts.cancel(self._cell.id)
+            before = Status.EXITED if state.generation else Status.CREATED
+            self._cell.record = self._cell.record.with_state(status=before)
+
     async def _again(self, *, boot: bool) -> None:
-        """The policy's restart. An outage puts it off; a start that fails is not tried again (row 56)."""
+        """The policy's restart. An outage puts it off, and so does what is not there yet; any other start
+        that fails is not tried again (row 56)."""
         cell = self._cell
         async with cell.slot:
             status = cell.record.state.status

@@ -7,7 +7,7 @@ import time
 import msgspec
 import trio
 
-from engine.domain.containers import health, ipc, rules
+from engine.domain.containers import health, ipc, rules, startretry
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import delete_task
@@ -45,7 +45,8 @@ async def start(cell: Cell, outside: Outside) -> None:
         if isinstance(error, Refusal) and code == 128:
             answer = error
         outage = isinstance(error, AWAY)
-        await undo_start(cell, outside, str(answer), code, put_off=outage)
+        retry = startretry.applies(cell.record, str(error))
+        await undo_start(cell, outside, str(answer), code, put_off=outage, retry=retry)
         raise answer from error
 
 
@@ -78,6 +79,8 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
         finished_ns=cell.record.state.finished_ns,
         generation=generation,
         manually_stopped=False,
+        backoff_ms=0 if cell.record.state.next_try_ns else cell.record.state.backoff_ms,
+        next_try_ns=0,
         health=health.first(cell.record),
     )
     cell.told = record

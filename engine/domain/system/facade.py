@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from engine.domain.logs.drivers import DRIVERS
 from engine.domain.logs.timestamps import format_nano
 from engine.domain.system.facts import Facts
 from engine.models.system import (
@@ -128,7 +129,7 @@ class System:
             driver=who.snapshotter,
             driver_status=[("driver-type", "io.containerd.snapshotter.v1")],
             plugins=Plugins(
-                volume=["local"], network=["bridge", "host", "null"], log=["json-file", "none"]
+                volume=["local"], network=["bridge", "host", "null"], log=list(DRIVERS)
             ),
             memory_limit=self._has("memory"),
             swap_limit=facts.swap_limit,

@@ -57,7 +57,7 @@ def test_tree_is_drawn_with_what_is_out_of_the_ordinary(monkeypatch: pytest.Monk
     assert "restored" not in text
 
 
-def test_what_is_not_well_is_told_below(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_well_is_told_above(monkeypatch: pytest.MonkeyPatch) -> None:
     ill = {
         "state": "failed",
         "subsystems": [{"name": "runtime", "state": "failed", "reason": "no answer within 2 s"}],
