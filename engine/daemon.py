@@ -65,6 +65,7 @@ from engine.domain.system.memory import MemoryService
 from engine.domain.system.pulse import Pulse, PulseService
 from engine.domain.system.vigil import Vigil, VigilService
 from engine.errors import EngineError
+from engine.wiring.builds import make_builds
 from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.listeners import api_server, status_server
@@ -186,6 +187,7 @@ class Engine:
         self.containers = Containers(self.room, self.nursery)
         self.execs = Execs(self.exec_store, self.room, self.nursery)
         self.execs.restore(self.database.intents(EXEC))
+        self.builds = make_builds(self)
         self.storage = storage_room(
             (self.settings, self.choices, self.data.path),
             self.containerd,
@@ -278,6 +280,11 @@ class Engine:
                 factory=lambda: self.containers_supervisor,
                 depends_on=("store", "events", "runtime", "network", "volumes", "images", "logs"),
             ),
+            ChildSpec(
+                name="builds",
+                factory=self.builds.service,
+                depends_on=("store", "images", "containers"),
+            ),
             ChildSpec(name="watcher", factory=self._watcher, depends_on=("containers",)),
             ChildSpec(
                 name="storage",
@@ -350,6 +357,7 @@ class Engine:
 
     def _api(self) -> Server:
         rooms = Rooms(
+            builds=self.builds,
             containers=self.containers,
             contents=Contents(self.room),
             commits=Commits(self.room, self.containers),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from quart_trio import QuartTrio
 
 from engine.api.routes import (
+    builds,
     containers,
     contents,
     distribution,
@@ -38,6 +39,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         streams,
         execs,
         images,
+        builds,
         distribution,
         networks,
         volumes,
