@@ -23,7 +23,6 @@ from engine.adapters.containerd.process import EmbeddedContainerd
 from engine.adapters.host import cgroups, memory
 from engine.adapters.host.facts import read_facts
 from engine.adapters.host.identity import DataRoot
-from engine.adapters.host.leftovers import HostLeftovers
 from engine.adapters.host.probe import HostProbe
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.keeper import FifoKeeper, KeeperService
@@ -79,6 +78,7 @@ from engine.wiring.listeners import api_listeners, status_listener
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.rooms import (
     container_settings,
+    leftovers,
     network_settings,
     own_cgroup,
     retention,
@@ -116,7 +116,6 @@ class Engine:
         for name in ("containers", "volumes", "tmp"):
             (self.data.path / name).mkdir(mode=0o710, parents=True, exist_ok=True)
         clear(self.exec_root / "mnt")
-
         write_scripts(self.settings, self.data.path)
 
     def _open_state(self) -> None:
@@ -175,7 +174,7 @@ class Engine:
         self.outside = Outside(
             runtime=self.containerd,
             rootfs=HostRootFS(self.exec_root / "mnt"),
-            leftovers=self._leftovers(),
+            leftovers=leftovers(self.settings, self.choices, self.data.path, self.address),
             files=HostFiles(self.exec_root / "mnt"),
             host=HostProbe(),
             journal=self.journal,
@@ -203,16 +202,6 @@ class Engine:
             self.nursery,
         )
         self.system = self._system()
-
-    def _leftovers(self) -> HostLeftovers:
-        return HostLeftovers(
-            data_root=self.data.path,
-            exec_root=self.exec_root,
-            cgroup=own_cgroup(self.engine_id),
-            address=self.address,
-            namespace=self.choices.namespace,
-            embedded=not self.choices.containerd,
-        )
 
     async def _tell_of(self, kind: str, action: str, attributes: dict[str, str]) -> None:
         """An event of no object in particular."""

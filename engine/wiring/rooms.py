@@ -9,6 +9,7 @@ from pathlib import Path
 from config.schema import Settings
 from engine.adapters.host.facts import sys_info
 from engine.adapters.host.identity import Choices
+from engine.adapters.host.leftovers import HostLeftovers
 from engine.domain.containers.settings import RoomSettings
 from engine.domain.events.service import Retention
 from engine.domain.networks.facade import (
@@ -96,6 +97,18 @@ def shims(settings: Settings) -> dict[str, str]:
 def own_cgroup(engine_id: str) -> str:
     """The cgroup above all containers of this engine."""
     return f"/trimaran-{engine_id}"
+
+
+def leftovers(settings: Settings, choices: Choices, data_root: Path, address: str) -> HostLeftovers:
+    """What is looked for on the host; `address` is containerd's."""
+    return HostLeftovers(
+        data_root=data_root,
+        exec_root=Path(settings.exec_root),
+        cgroup=own_cgroup(choices.engine_id),
+        address=address,
+        namespace=choices.namespace,
+        embedded=not choices.containerd,
+    )
 
 
 def container_settings(
