@@ -101,6 +101,8 @@ def _numbers(settings: Settings) -> None:
         raise ConfigError(f"invalid max download attempts: {value}", key=key)
     if settings.default_shm_size < 0:
         raise ConfigError("SHM size can not be less than 0", key="default-shm-size")
+    if settings.timeline_retention < 0:
+        raise ConfigError("timeline retention can not be less than 0", key="timeline-retention")
     retention = settings.events_retention
     if min(retention.count, retention.age, retention.bytes) < 0:
         raise ConfigError("events retention can not be less than 0", key="events-retention")

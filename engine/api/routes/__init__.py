@@ -17,6 +17,7 @@ from engine.api.routes import (
     storage,
     streams,
     system,
+    timeline,
     unserved,
     usage,
     volumes,
@@ -41,6 +42,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         networks,
         volumes,
         storage,
+        timeline,
     ):
         module.register(app, rooms)
     status.register(app, rooms.system.tree)

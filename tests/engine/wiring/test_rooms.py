@@ -23,8 +23,9 @@ def test_cgroup_carries_the_engines_id() -> None:
 
 
 def test_retention_is_the_configurations() -> None:
-    settings = Settings(events_retention=EventsRetention(count=5, age=60, bytes=7))
-    assert retention(settings) == Retention(count=5, age=60, bytes=7)
+    events = EventsRetention(count=5, age=60, bytes=7)
+    settings = Settings(events_retention=events, timeline_retention=8)
+    assert retention(settings) == Retention(count=5, age=60, bytes=7, timeline=8)
 
 
 def test_leftovers_are_looked_for_where_the_containerd_is_ours(tmp_path: Path) -> None:
