@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import trio
 from quart_trio import QuartTrio
 
+from config.origins import Origins
 from config.schema import Settings
 from engine.adapters.archive.streams import StreamedArchives
 from engine.adapters.containerd.channel import Channel
@@ -26,20 +26,17 @@ from engine.adapters.host.identity import DataRoot
 from engine.adapters.host.probe import HostProbe
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.keeper import FifoKeeper, KeeperService
-from engine.adapters.netlink.adapter import Netlink
-from engine.adapters.nft.firewall import NftFirewall
+from engine.adapters.logsinks import open_sink
 from engine.adapters.registry.registries import RemoteRegistries
 from engine.adapters.resolver import ResolverClient, ResolverService
 from engine.adapters.rootfs.files import HostFiles
 from engine.adapters.rootfs.mounting import clear
 from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
-from engine.adapters.store.networks import NetworkStore
 from engine.adapters.store.service import StoreService
-from engine.adapters.store.volumes import VolumeStore
-from engine.adapters.volumes.disk import HostDisk
 from engine.api.app import create_app
-from engine.api.routes import Rooms, event_streams, register, status
+from engine.api.gate import guard
+from engine.api.routes import Rooms, operator_routes, register
 from engine.api.server import Server
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
@@ -64,22 +61,24 @@ from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
-from engine.domain.networks.facade import Networks
+from engine.domain.logs.facade import Logs
 from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
 from engine.domain.system.memory import MemoryService
 from engine.domain.system.pulse import Pulse, PulseService
-from engine.domain.volumes.facade import Volumes
+from engine.domain.system.vigil import Vigil, VigilService
 from engine.errors import EngineError
 from engine.version import VERSION
+from engine.wiring.builds import make_builds
 from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.listeners import api_listeners, status_listener
+from engine.wiring.networks import networks_room, volumes_room
+from engine.wiring.operators import Announced, Operators
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.rooms import (
     container_settings,
     leftovers,
-    network_settings,
     own_cgroup,
     retention,
     write_scripts,
@@ -95,8 +94,10 @@ CONTAINERD_GRACE = 25.0
 class Engine:
     """Everything that a running daemon is made of. Made inside trio; `run` is its life."""
 
-    def __init__(self, settings: Settings, data: DataRoot) -> None:
+    def __init__(self, settings: Settings, data: DataRoot, origins: Origins | None = None) -> None:
         self.settings = settings
+        self.origins = origins or {}
+        self.ready = trio.Event()
         self.data = data
         self.exec_root = Path(settings.exec_root)
         self.facts = read_facts()
@@ -158,18 +159,12 @@ class Engine:
             reserve=disk_reserve(self.settings),
         )
         self.resolver = ResolverClient(self.exec_root / "resolver.sock")
-        self.networks = Networks(
-            network_settings(self.settings, self.engine_id),
-            links=Netlink(self.exec_root),
-            firewall=NftFirewall(self.engine_id),
-            store=NetworkStore(self.database, self.journal),
-            resolver=self.resolver,
-            announce=partial(self._tell_of, "network"),
+        state = self.database, self.journal
+        self.networks = networks_room(
+            *(self.settings, self.engine_id, self.exec_root), state, self.resolver
         )
-        self.volumes = Volumes(
-            disk=HostDisk(self.data.path / "volumes", self.exec_root / "mnt"),
-            store=VolumeStore(self.database, self.journal),
-        )
+        self.volumes = volumes_room(self.data.path, self.exec_root, state)
+        self.logs = Logs(self.data.path / "logs", open_sink)
         self.keeper = FifoKeeper(self.exec_root / "keeper.sock")
         self.outside = Outside(
             runtime=self.containerd,
@@ -183,6 +178,7 @@ class Engine:
             volumes=ContainerVolumes(self.volumes, self.exec_root / "mnt" / "volumes"),
             settings=container_settings(self.settings, self.choices, self.facts, self.data.path),
             holder=self.keeper,
+            logs=self.logs,
         )
         self.room = Room(self.outside)
         self.exec_store = ExecStore()
@@ -194,6 +190,7 @@ class Engine:
         self.containers = Containers(self.room, self.nursery)
         self.execs = Execs(self.exec_store, self.room, self.nursery)
         self.execs.restore(self.database.intents(EXEC))
+        self.builds = make_builds(self)
         self.storage = storage_room(
             (self.settings, self.choices, self.data.path),
             self.containerd,
@@ -202,10 +199,14 @@ class Engine:
             self.nursery,
         )
         self.system = self._system()
-
-    async def _tell_of(self, kind: str, action: str, attributes: dict[str, str]) -> None:
-        """An event of no object in particular."""
-        await self.journal.emit(kind, action, "", attributes)
+        self.vigil = Vigil({"runtime": self.containerd.version})
+        self.operators = Operators(
+            lambda: self.root.status(),
+            self.vigil,
+            self.room.restoring,
+            self.pulse,
+            (self.settings, self.origins),
+        )
 
     def _system(self) -> System:
         return System(
@@ -216,7 +217,6 @@ class Engine:
             listeners=lambda: self.events.listeners,
             containerd=self._containerd_version,
             runc=RuncVersion("runc"),
-            tree=self._tree,
         )
 
     def _image_count(self) -> int:
@@ -242,8 +242,13 @@ class Engine:
             ChildSpec(
                 name="memory", factory=lambda: MemoryService(memory.resident, memory.release)
             ),
+            ChildSpec(name="vigil", factory=lambda: VigilService(self.vigil)),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
-            ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
+            ChildSpec(
+                name="events",
+                factory=lambda: EventsService(self.database, self.limits),
+                depends_on=("store",),
+            ),
             ChildSpec(
                 name="runtime",
                 factory=lambda: Supervisor(
@@ -272,10 +277,16 @@ class Engine:
                 depends_on=("store", "runtime"),
                 mailboxes=(self.images.mailbox,),
             ),
+            ChildSpec(name="logs", factory=lambda: self.logs.supervisor),
             ChildSpec(
                 name="containers",
                 factory=lambda: self.containers_supervisor,
-                depends_on=("store", "events", "runtime", "network", "volumes", "images"),
+                depends_on=("store", "events", "runtime", "network", "volumes", "images", "logs"),
+            ),
+            ChildSpec(
+                name="builds",
+                factory=self.builds.service,
+                depends_on=("store", "images", "containers"),
             ),
             ChildSpec(name="watcher", factory=self._watcher, depends_on=("containers",)),
             ChildSpec(
@@ -284,11 +295,8 @@ class Engine:
                 depends_on=("volumes", "images", "containers"),
                 mailboxes=(self.storage.mailbox,),
             ),
-            ChildSpec(
-                name="api",
-                factory=self._api,
-                depends_on=("events", "images", "containers", "watcher", "storage"),
-            ),
+            # Up early, behind its gate; `stop` sees to it that it is the first one down.
+            ChildSpec(name="api", factory=self._api, depends_on=("events",)),
         )
 
     def _runtime_services(self) -> Sequence[ChildSpec]:
@@ -319,22 +327,20 @@ class Engine:
                 factory=lambda: ExecsService(self.exec_store, self.room),
                 mailboxes=(self.exec_store.mailbox,),
             ),
-            ChildSpec(name="leavings", factory=self._leavings),
+            ChildSpec(
+                name="leavings",
+                factory=lambda: LeavingsService(
+                    self.outside.leavings, self.outside.runtime, self.outside.leftovers
+                ),
+            ),
             ChildSpec(
                 name="restarts",
                 factory=lambda: RestartManager(self.outside.restarts, self.nursery.again),
             ),
         )
 
-    def _leavings(self) -> LeavingsService:
-        outside = self.outside
-        return LeavingsService(outside.leavings, outside.runtime, outside.leftovers)
-
     def _store_service(self) -> StoreService:
         return StoreService(self.database, self.commits, self.bus.committed, self.bus.resume)
-
-    def _events_service(self) -> EventsService:
-        return EventsService(self.database, self.limits)
 
     def _containerd_process(self) -> EmbeddedContainerd:
         self.embedded = EmbeddedContainerd(
@@ -349,20 +355,17 @@ class Engine:
     def _watcher(self) -> ShimWatcher:
         return ShimWatcher(self.watched, self.room, self.execs, reconnected=self.images.refresh)
 
-    def _tree(self) -> dict[str, object]:
-        return {**self.root.status().to_dict(), "loop_lag": self.pulse.report()}
-
     def _status(self) -> Server:
         """Depends on nothing: it answers while everything else is down or comes up."""
         app = create_app(self._status_routes, version=VERSION)
         return Server(app, [status_listener(self.settings)], greet=False)
 
     def _status_routes(self, app: QuartTrio) -> None:
-        status.register(app, self._tree)
-        event_streams.register(app, self.events, self.engine_id)
+        operator_routes(app, self.operators, self.events, self.engine_id)
 
     def _api(self) -> Server:
         rooms = Rooms(
+            builds=self.builds,
             containers=self.containers,
             contents=Contents(self.room),
             commits=Commits(self.room, self.containers),
@@ -375,15 +378,18 @@ class Engine:
             storage=self.storage,
             system=self.system,
             disk=DiskReport(self.containers, self.images, self.volumes),
+            operators=self.operators,
         )
         app = create_app(lambda app: register(app, rooms), version=VERSION)
+        guard(app, self.ready, self.operators.waiting_for)
         return Server(app, api_listeners(self.settings))
 
     # its life
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until `stop`. IntensityExceeded when a part does not stay up."""
-        await self.root.run(task_status=task_status)
+        trio.lowlevel.add_instrument(self.operators.ages)
+        await self.root.run(task_status=Announced(self.ready, task_status))
 
     async def stop(self) -> None:
         """An orderly end: the containers first (unless they are to live on), then the tree from its leaves."""
@@ -393,6 +399,8 @@ class Engine:
             await stop_all(self.room, self.containers, self.settings.shutdown_timeout)
         if self.embedded is not None:
             self.embedded.leave_running = self.leave_running
+        if self.ready.is_set():
+            await self.root.remove("api")
         await self.root.stop()
         await trio.to_thread.run_sync(cgroups.remove_empty, own_cgroup(self.engine_id))
 

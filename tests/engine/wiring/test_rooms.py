@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from config.schema import Settings
 from config.sections import EventsRetention
 from engine.adapters.host.identity import Choices
@@ -36,3 +38,17 @@ def test_leftovers_are_looked_for_where_the_containerd_is_ours(tmp_path: Path) -
     bundle.mkdir(parents=True)
     found = leftovers(settings, choices, tmp_path / "data", "/c.sock")
     assert container_id in found._find()
+
+
+def test_ipv6_of_the_default_bridge_is_what_is_configured_once_it_is_on() -> None:
+    given = Settings(bip6="fd00::1/64", default_gateway_v6="fd00::9", fixed_cidr="10.1.0.9/24")
+    off = network_settings(given, "e")
+    assert (off.bip6, off.fixed_cidr_v6, off.default_gateway6) == (None, None, None)
+    assert str(off.fixed_cidr) == "10.1.0.0/24"
+    on = network_settings(msgspec.structs.replace(given, ipv6=True), "e")
+    assert (str(on.bip6), on.fixed_cidr_v6, str(on.default_gateway6)) == (
+        "fd00::1/64",
+        None,
+        "fd00::9",
+    )
+    assert network_settings(Settings(ipv6=True), "e").fixed_cidr_v6 is not None
