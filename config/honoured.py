@@ -26,7 +26,7 @@ _HONOURED = frozenset({
     "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts",
     "mtu", "no-new-privileges", "pidfile", "proxies", "registry-mirrors",
     "runtimes", "seccomp-profile", "shutdown-timeout", "storage-collection", "tls", "tlscacert", "tlscert", "tlskey",
-    "tlsverify",
+    "tlsverify", "timeline-retention",
 })  # fmt: skip
 
 REFUSED: dict[str, str] = {

@@ -48,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     min_api_version: str = ""  # the oldest that the engine speaks
     authorization_plugins: tuple[str, ...] = ()
     events_retention: EventsRetention = EventsRetention()
+    timeline_retention: int = 30 * 24 * 3600  # seconds after a container's removal
 
     # API
     hosts: tuple[str, ...] = ()  # EXEC/docker.sock, and what the daemon adds to it

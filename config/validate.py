@@ -106,6 +106,8 @@ def _numbers(settings: Settings) -> None:
     if settings.api_header_timeout < 1:
         key, value = "api-header-timeout", settings.api_header_timeout
         raise ConfigError(f"invalid header timeout: {value}", key=key)
+    if settings.timeline_retention < 0:
+        raise ConfigError("timeline retention can not be less than 0", key="timeline-retention")
     retention = settings.events_retention
     if min(retention.count, retention.age, retention.bytes) < 0:
         raise ConfigError("events retention can not be less than 0", key="events-retention")

@@ -113,7 +113,6 @@ class Engine:
         for name in ("containers", "volumes", "tmp"):
             (self.data.path / name).mkdir(mode=0o710, parents=True, exist_ok=True)
         clear(self.exec_root / "mnt")
-
         write_scripts(self.settings, self.data.path)
 
     def _open_state(self) -> None:

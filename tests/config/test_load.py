@@ -56,6 +56,7 @@ FORMS: list[tuple[str, list[str], Any, Any]] = [
     ("features", ["--feature", "a", "--feature=b=false"], {"a": True, "b": False}, {"a": True, "b": False}),
     ("experimental", ["--experimental"], True, True),
     ("metrics-addr", ["--metrics-addr", "127.0.0.1:9323"], "127.0.0.1:9323", "127.0.0.1:9323"),
+    ("timeline-retention", ["--timeline-retention=48h"], "48h", 48 * 3600),
     ("events-retention", ["--events-retention", "count=5,age=2h", "--events-retention=bytes=1m"],
      {"count": 5, "age": "2h", "bytes": "1m"}, EventsRetention(5, 7200, 1 << 20)),
     ("authorization-plugins", ["--authorization-plugin", "a"], ["a"], ("a",)),
