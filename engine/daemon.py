@@ -14,6 +14,7 @@ from pathlib import Path
 import trio
 from quart_trio import QuartTrio
 
+from config.origins import Origins
 from config.schema import Settings
 from engine.adapters.archive.streams import StreamedArchives
 from engine.adapters.containerd.channel import Channel
@@ -22,7 +23,6 @@ from engine.adapters.containerd.process import EmbeddedContainerd
 from engine.adapters.host import cgroups, memory
 from engine.adapters.host.facts import read_facts
 from engine.adapters.host.identity import DataRoot
-from engine.adapters.host.leftovers import HostLeftovers
 from engine.adapters.host.probe import HostProbe
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.keeper import FifoKeeper, KeeperService
@@ -35,7 +35,8 @@ from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
 from engine.adapters.store.service import StoreService
 from engine.api.app import create_app
-from engine.api.routes import Rooms, event_streams, register, status
+from engine.api.gate import guard
+from engine.api.routes import Rooms, operator_routes, register
 from engine.api.server import Server
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
@@ -65,15 +66,19 @@ from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
 from engine.domain.system.memory import MemoryService
 from engine.domain.system.pulse import Pulse, PulseService
+from engine.domain.system.vigil import Vigil, VigilService
 from engine.errors import EngineError
 from engine.version import VERSION
+from engine.wiring.builds import make_builds
 from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.listeners import api_listeners, status_listener
 from engine.wiring.networks import networks_room, volumes_room
+from engine.wiring.operators import Announced, Operators
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.rooms import (
     container_settings,
+    leftovers,
     own_cgroup,
     retention,
     write_scripts,
@@ -89,8 +94,10 @@ CONTAINERD_GRACE = 25.0
 class Engine:
     """Everything that a running daemon is made of. Made inside trio; `run` is its life."""
 
-    def __init__(self, settings: Settings, data: DataRoot) -> None:
+    def __init__(self, settings: Settings, data: DataRoot, origins: Origins | None = None) -> None:
         self.settings = settings
+        self.origins = origins or {}
+        self.ready = trio.Event()
         self.data = data
         self.exec_root = Path(settings.exec_root)
         self.facts = read_facts()
@@ -163,7 +170,7 @@ class Engine:
         self.outside = Outside(
             runtime=self.containerd,
             rootfs=HostRootFS(self.exec_root / "mnt"),
-            leftovers=self._leftovers(),
+            leftovers=leftovers(self.settings, self.choices, self.data.path, self.address),
             files=HostFiles(self.exec_root / "mnt"),
             host=HostProbe(),
             journal=self.journal,
@@ -184,6 +191,7 @@ class Engine:
         self.containers = Containers(self.room, self.nursery)
         self.execs = Execs(self.exec_store, self.room, self.nursery)
         self.execs.restore(self.database.intents(EXEC))
+        self.builds = make_builds(self)
         self.storage = storage_room(
             (self.settings, self.choices, self.data.path),
             self.containerd,
@@ -192,15 +200,13 @@ class Engine:
             self.nursery,
         )
         self.system = self._system()
-
-    def _leftovers(self) -> HostLeftovers:
-        return HostLeftovers(
-            data_root=self.data.path,
-            exec_root=self.exec_root,
-            cgroup=own_cgroup(self.engine_id),
-            address=self.address,
-            namespace=self.choices.namespace,
-            embedded=not self.choices.containerd,
+        self.vigil = Vigil({"runtime": self.containerd.version})
+        self.operators = Operators(
+            lambda: self.root.status(),
+            self.vigil,
+            self.room.restoring,
+            self.pulse,
+            (self.settings, self.origins),
         )
 
     def _system(self) -> System:
@@ -212,7 +218,6 @@ class Engine:
             listeners=lambda: self.events.listeners,
             containerd=self._containerd_version,
             runc=RuncVersion("runc"),
-            tree=self._tree,
         )
 
     def _image_count(self) -> int:
@@ -238,8 +243,13 @@ class Engine:
             ChildSpec(
                 name="memory", factory=lambda: MemoryService(memory.resident, memory.release)
             ),
+            ChildSpec(name="vigil", factory=lambda: VigilService(self.vigil)),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
-            ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
+            ChildSpec(
+                name="events",
+                factory=lambda: EventsService(self.database, self.limits),
+                depends_on=("store",),
+            ),
             ChildSpec(
                 name="runtime",
                 factory=lambda: Supervisor(
@@ -274,6 +284,11 @@ class Engine:
                 factory=lambda: self.containers_supervisor,
                 depends_on=("store", "events", "runtime", "network", "volumes", "images", "logs"),
             ),
+            ChildSpec(
+                name="builds",
+                factory=self.builds.service,
+                depends_on=("store", "images", "containers"),
+            ),
             ChildSpec(name="watcher", factory=self._watcher, depends_on=("containers",)),
             ChildSpec(
                 name="storage",
@@ -281,11 +296,8 @@ class Engine:
                 depends_on=("volumes", "images", "containers"),
                 mailboxes=(self.storage.mailbox,),
             ),
-            ChildSpec(
-                name="api",
-                factory=self._api,
-                depends_on=("events", "images", "containers", "watcher", "storage"),
-            ),
+            # Up early, behind its gate; `stop` sees to it that it is the first one down.
+            ChildSpec(name="api", factory=self._api, depends_on=("events",)),
         )
 
     def _runtime_services(self) -> Sequence[ChildSpec]:
@@ -316,22 +328,20 @@ class Engine:
                 factory=lambda: ExecsService(self.exec_store, self.room),
                 mailboxes=(self.exec_store.mailbox,),
             ),
-            ChildSpec(name="leavings", factory=self._leavings),
+            ChildSpec(
+                name="leavings",
+                factory=lambda: LeavingsService(
+                    self.outside.leavings, self.outside.runtime, self.outside.leftovers
+                ),
+            ),
             ChildSpec(
                 name="restarts",
                 factory=lambda: RestartManager(self.outside.restarts, self.nursery.again),
             ),
         )
 
-    def _leavings(self) -> LeavingsService:
-        outside = self.outside
-        return LeavingsService(outside.leavings, outside.runtime, outside.leftovers)
-
     def _store_service(self) -> StoreService:
         return StoreService(self.database, self.commits, self.bus.committed, self.bus.resume)
-
-    def _events_service(self) -> EventsService:
-        return EventsService(self.database, self.limits)
 
     def _containerd_process(self) -> EmbeddedContainerd:
         self.embedded = EmbeddedContainerd(
@@ -346,20 +356,17 @@ class Engine:
     def _watcher(self) -> ShimWatcher:
         return ShimWatcher(self.watched, self.room, self.execs, reconnected=self.images.refresh)
 
-    def _tree(self) -> dict[str, object]:
-        return {**self.root.status().to_dict(), "loop_lag": self.pulse.report()}
-
     def _status(self) -> Server:
         """Depends on nothing: it answers while everything else is down or comes up."""
         app = create_app(self._status_routes, version=VERSION)
         return Server(app, [status_listener(self.settings)], greet=False)
 
     def _status_routes(self, app: QuartTrio) -> None:
-        status.register(app, self._tree)
-        event_streams.register(app, self.events, self.engine_id)
+        operator_routes(app, self.operators, self.events, self.engine_id)
 
     def _api(self) -> Server:
         rooms = Rooms(
+            builds=self.builds,
             containers=self.containers,
             contents=Contents(self.room),
             commits=Commits(self.room, self.containers),
@@ -372,15 +379,18 @@ class Engine:
             storage=self.storage,
             system=self.system,
             disk=DiskReport(self.containers, self.images, self.volumes),
+            operators=self.operators,
         )
         app = create_app(lambda app: register(app, rooms), version=VERSION)
+        guard(app, self.ready, self.operators.waiting_for)
         return Server(app, api_listeners(self.settings))
 
     # its life
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until `stop`. IntensityExceeded when a part does not stay up."""
-        await self.root.run(task_status=task_status)
+        trio.lowlevel.add_instrument(self.operators.ages)
+        await self.root.run(task_status=Announced(self.ready, task_status))
 
     async def stop(self) -> None:
         """An orderly end: the containers first (unless they are to live on), then the tree from its leaves."""
@@ -390,6 +400,8 @@ class Engine:
             await stop_all(self.room, self.containers, self.settings.shutdown_timeout)
         if self.embedded is not None:
             self.embedded.leave_running = self.leave_running
+        if self.ready.is_set():
+            await self.root.remove("api")
         await self.root.stop()
         await trio.to_thread.run_sync(cgroups.remove_empty, own_cgroup(self.engine_id))
 

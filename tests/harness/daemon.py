@@ -117,7 +117,7 @@ class Daemon:
                     f"the daemon exited with {self.process.returncode}:\n{self.tail()}"
                 )
             try:
-                if self.request("GET", "/_ping")[0] == 200:
+                if json.loads(self.request("GET", "/_trimaran/health")[1])["started"]:
                     return
             except OSError:
                 pass

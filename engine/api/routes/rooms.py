@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.api.routes.operators import Operators
+from engine.domain.builds.facade import Builds
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
@@ -20,6 +22,7 @@ from engine.domain.volumes.facade import Volumes
 
 @dataclass(frozen=True)
 class Rooms:
+    builds: Builds
     containers: Containers
     contents: Contents
     commits: Commits
@@ -32,3 +35,4 @@ class Rooms:
     disk: DiskReport
     volumes: Volumes
     storage: Storage
+    operators: Operators

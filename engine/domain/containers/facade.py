@@ -33,6 +33,7 @@ from engine.domain.containers.messages import (
     Unpause,
     Update,
 )
+from engine.domain.containers.prepare import root_snapshot
 from engine.domain.containers.records import Status
 from engine.domain.containers.room import Room
 from engine.domain.containers.service import Nursery
@@ -42,6 +43,7 @@ from engine.domain.containers.stats import Stats
 from engine.domain.logs.decoder import Selection
 from engine.domain.logs.options import refuse_reading
 from engine.domain.logs.reader import LogStream
+from engine.domain.streams.broadcast import Subscription
 from engine.errors import InvalidParameter, NotFound, prefixed
 from engine.models.containers import (
     CreateRequest,
@@ -53,6 +55,7 @@ from engine.models.containers import (
     UpdateResponse,
 )
 from engine.models.networks import EndpointSettings
+from engine.models.runtime import Mount
 from supervisors import Request
 
 T = TypeVar("T")
@@ -126,6 +129,20 @@ class Containers:
 
     def cell(self, reference: str) -> Cell:
         return self._room.registry.resolve(reference)
+
+    def named(self, prefix: str) -> Sequence[str]:
+        """The names of the containers that begin so."""
+        return [
+            cell.record.name for cell in self._room.registry if cell.record.name.startswith(prefix)
+        ]
+
+    def output(self, reference: str) -> Subscription:
+        """(stream, data) of the container's next run, kept from now on; whoever is given it closes it."""
+        return self._room.registry.resolve(reference).streams.fanout.subscribe()
+
+    async def own_layer(self, reference: str) -> Sequence[Mount]:
+        """The mounts of the container's root, its own writable layer on top."""
+        return tuple(await root_snapshot(self.cell(reference).record, self._room.outside))
 
     def counts(self) -> tuple[int, int, int]:
         """Running, paused, stopped."""

@@ -163,10 +163,15 @@ class ContainersService(Worker):
 
     async def _take_up(self) -> None:
         """Every container with something unfinished gets its operator, which begins by reconciling."""
+        unfinished = [cell for cell in self._room.registry if cell.unfinished]
+        self._room.restoring.expect((cell.id, cell.record.name) for cell in unfinished)
         async with trio.open_nursery() as nursery:
-            for cell in self._room.registry:
-                if cell.unfinished:
-                    nursery.start_soon(self._nursery.supervise, cell)
+            for cell in unfinished:
+                nursery.start_soon(self._look_at, cell)
+
+    async def _look_at(self, cell: Cell) -> None:
+        with self._room.restoring.looking_at(cell.id):
+            await self._nursery.supervise(cell)
 
     async def _boot(self, cell: Cell) -> None:
         """Row D3: without live restore a container that outlived the daemon is stopped; then policies rule."""

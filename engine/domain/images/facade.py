@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, aclosing
 import trio
 
 from engine.domain.images import views
+from engine.domain.images.building import Space, Step, Workbench
 from engine.domain.images.catalogue import Image
 from engine.domain.images.committing import Commit
 from engine.domain.images.filters import Filters, created, flag, labelled, select_images, until
@@ -51,8 +52,11 @@ __all__ = [
     "Image",
     "ImageUser",
     "Images",
+    "Space",
+    "Step",
     "TransferLimits",
     "Users",
+    "Workbench",
     "created",
     "init_name",
     "until",
@@ -149,7 +153,7 @@ class Images:
         return views.inspect(self.resolve(name), self._driver)
 
     def history(self, name: str) -> HistoryItems:
-        return views.history(self.resolve(name))
+        return views.history(self.resolve(name), self._store.catalogue)
 
     def layers_size(self) -> int:
         """What all images take on disk together, in bytes."""
@@ -167,13 +171,15 @@ class Images:
         *,
         users: Users,
         force: bool = False,
-        noprune: bool = False,  # noqa: ARG002  an ancestor is an image of its own here
+        noprune: bool = False,
     ) -> Deletions:
         """`users` tells which containers an image has. Raises NotFound, Conflict.
 
+        With it go its nameless ancestors that nothing else needs, unless `noprune`.
+
         What containerd no longer needs is collected when this returns.
         """
-        items = await self.mailbox.ask(Remove(name, force, users))
+        items = await self.mailbox.ask(Remove(name, force, users, not noprune))
         if any(each.deleted for each in items):
             await self._store.leases.collect()
         return items
@@ -195,10 +201,13 @@ class Images:
         self, filters: Filters, users: Users, *, dangling_only: bool, latest: int | None
     ) -> ImagePruneReport:
         before = self.layers_size()
+        parents = {each.parent for each in self.everything()}
         items: Deletions = []
         for image in self.everything():
             if dangling_only and (image.names or image.digests):
                 continue
+            if not (image.names or image.digests) and image.id in parents:
+                continue  # a build's step: it goes with the last image that was made of it
             if users(image.id) or not labelled(image, filters):
                 continue
             if latest is None or created(image) < latest:
@@ -213,7 +222,7 @@ class Images:
         items: Deletions = []
         for name in (*image.names, *image.digests) or (image.id,):
             try:
-                removed = await self.mailbox.ask(Remove(name, False, users))
+                removed = await self.mailbox.ask(Remove(name, False, users, True))
             except (Conflict, NotFound):
                 continue  # in use by now, or gone with another of its names
             items += removed
@@ -330,6 +339,14 @@ class Images:
         auth: AuthConfig | None = None,
     ) -> SearchResults:
         return await self._remote.search(term, limit, filters or {}, auth=auth or AuthConfig())
+
+    def workbench(self) -> AbstractAsyncContextManager[Workbench]:
+        """For a build: a lease, and the means to make images step by step."""
+        return self._transfers.workbench()
+
+    def children(self, parent: str) -> AllImages:
+        """The images made of this one by a step; "" for those that were made of none."""
+        return self._store.catalogue.children_of(parent)
 
     def ingest(self) -> AbstractAsyncContextManager[Ingest]:
         """A lease and the means to fill the content store under it, for a pull or a build."""

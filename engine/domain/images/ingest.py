@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -79,14 +79,21 @@ class Ingest:
         if self._reserve is not None:
             self._reserve.check(needed)
 
-    async def put(self, data: bytes, media_type: str) -> Descriptor:
+    async def put(
+        self, data: bytes, media_type: str, labels: Mapping[str, str] | None = None
+    ) -> Descriptor:
+        """Store a blob whose labels follow from its content."""
         digest = digest_of(data)
         async with aclosing(_once(data)) as chunks:
-            await self.put_stream(chunks, expected=digest)
+            await self.put_stream(chunks, expected=digest, labels=labels)
         return Descriptor(media_type, digest, len(data))
 
     async def put_stream(
-        self, chunks: AsyncIterator[bytes], *, expected: str = ""
+        self,
+        chunks: AsyncIterator[bytes],
+        *,
+        expected: str = "",
+        labels: Mapping[str, str] | None = None,
     ) -> tuple[str, int]:
         """Store a blob; its digest and size. Raises InvalidParameter if it is not as expected."""
         reference = f"trimaran-{secrets.token_hex(16)}"
@@ -106,7 +113,10 @@ class Ingest:
                     raise InvalidParameter(
                         f"invalid archive: content of digest {expected} has digest {found}"
                     )
-                await writer.commit(size, found, self._own)
+                known = writer.exists
+                await writer.commit(size, found, {**self._own, **(labels or {})})
+            if known and labels:  # it may have come from elsewhere, tied to nothing
+                await self._stores.content.update_labels(found, {**self._own, **labels})
         except BaseException:
             with trio.move_on_after(_CLEAN_UP, shield=True):
                 await self._abort(reference)

@@ -154,6 +154,9 @@ class Snapshots(Protocol):
     async def prepare(
         self, key: str, parent: str, *, labels: Mapping[str, str], lease: str | None = None
     ) -> Sequence[Any]: ...
+    async def view(
+        self, key: str, parent: str, *, labels: Mapping[str, str], lease: str | None = None
+    ) -> Sequence[Any]: ...
     async def commit(
         self, name: str, key: str, *, labels: Mapping[str, str], lease: str | None = None
     ) -> None: ...

@@ -8,6 +8,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 import trio
 
 from engine.domain.images.archive import Archive
+from engine.domain.images.building import Workbench
 from engine.domain.images.catalogue import Image
 from engine.domain.images.committing import EMPTY_LAYER, Commit, committed_config
 from engine.domain.images.importing import import_config
@@ -57,6 +58,18 @@ class Transfers:
     async def ingest(self) -> AsyncIterator[Ingest]:
         async with self._store.leases.lease() as lease:
             yield self._ingest(lease)
+
+    @asynccontextmanager
+    async def workbench(self) -> AsyncIterator[Workbench]:
+        async with self._store.leases.lease() as lease:
+            yield Workbench(
+                self._store,
+                self._ingest(lease),
+                self._mailbox,
+                snapshotter=self._snapshotter,
+                lease=lease,
+                now_ns=self._now_ns,
+            )
 
     @asynccontextmanager
     async def holding(self, resources: Sequence[Resource]) -> AsyncIterator[None]:

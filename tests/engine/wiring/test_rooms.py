@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import msgspec
+
 from config.schema import Settings
 from config.sections import EventsRetention
 from engine.domain.events.service import Retention
@@ -22,3 +24,17 @@ def test_cgroup_carries_the_engines_id() -> None:
 def test_retention_is_the_configurations() -> None:
     settings = Settings(events_retention=EventsRetention(count=5, age=60, bytes=7))
     assert retention(settings) == Retention(count=5, age=60, bytes=7)
+
+
+def test_ipv6_of_the_default_bridge_is_what_is_configured_once_it_is_on() -> None:
+    given = Settings(bip6="fd00::1/64", default_gateway_v6="fd00::9", fixed_cidr="10.1.0.9/24")
+    off = network_settings(given, "e")
+    assert (off.bip6, off.fixed_cidr_v6, off.default_gateway6) == (None, None, None)
+    assert str(off.fixed_cidr) == "10.1.0.0/24"
+    on = network_settings(msgspec.structs.replace(given, ipv6=True), "e")
+    assert (str(on.bip6), on.fixed_cidr_v6, str(on.default_gateway6)) == (
+        "fd00::1/64",
+        None,
+        "fd00::9",
+    )
+    assert network_settings(Settings(ipv6=True), "e").fixed_cidr_v6 is not None

@@ -11,11 +11,17 @@ from typing import Any
 
 import trio
 
+from config.schema import Settings
 from engine.api.routes import Rooms, register
+from engine.domain.containers.restoring import Restoring
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Events
 from engine.domain.storage.facade import Storage
 from engine.domain.system.disk import DiskReport
+from engine.domain.system.pulse import Pulse
+from engine.domain.system.vigil import Vigil
+from engine.wiring.operators import Operators
+from supervisors import Supervisor
 from tests.engine.api.serving import Answer, ask, serving
 from tests.engine.domain.containers.rooms import Daemon, running
 from tests.engine.domain.system.test_facade import system
@@ -37,10 +43,14 @@ class House:
     log: FakeEventLog = field(default_factory=FakeEventLog)
     bus: EventBus = field(init=False)
     storage: Storage = field(init=False)
+    operators: Operators = field(init=False)
 
     def __post_init__(self) -> None:
         self.bus = EventBus(self.log)
         self.storage = storage(FakeDisk(), FakeContainerd(), self.images.images)
+        self.operators = Operators(
+            Supervisor("root").status, Vigil({}), Restoring(), Pulse(), (Settings(), {})
+        )
 
     async def ask(self, method: str, target: str, body: object = None, **headers: str) -> Answer:
         """A body that is no bytes is sent as JSON. A target without a version is of the newest."""
@@ -83,6 +93,7 @@ class House:
             disk=DiskReport(daemon.containers, self.images.images, daemon.volumes),
             volumes=daemon.volumes,
             storage=self.storage,
+            operators=self.operators,
         )
 
 

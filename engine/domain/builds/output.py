@@ -1,0 +1,62 @@
+"""What a build says, in the messages of dockerd's stream; a client that reads slowly slows the build down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import trio
+
+from engine.errors import EngineError
+
+__all__ = ["BuildFailed", "Sink", "Talk", "short"]
+
+Message = Mapping[str, Any]
+RED, PLAIN = "\x1b[91m", "\x1b[0m"
+
+
+class BuildFailed(EngineError):
+    """A command's failure; `code` is its exit code, which becomes the CLI's."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Sink:
+    """Where the messages go. A quiet build's go nowhere."""
+
+    def __init__(self, channel: trio.MemorySendChannel[Message], *, quiet: bool) -> None:
+        self._channel = channel
+        self.quiet = quiet
+
+    async def send(self, message: Message) -> None:
+        if not self.quiet:
+            await self._channel.send(message)
+
+    async def tell(self, message: Message) -> None:
+        """Also of a quiet build."""
+        await self._channel.send(message)
+
+
+class Talk:
+    """One stage's voice."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    async def say(self, text: str) -> None:
+        await self._sink.send({"stream": text})
+
+    async def warn(self, text: str) -> None:
+        await self._sink.send({"stream": f"{RED}{text}{PLAIN}"})
+
+    async def raw(self, message: Message) -> None:
+        await self._sink.send(message)
+
+    async def aux(self, image_id: str) -> None:
+        await self._sink.send({"aux": {"ID": image_id}})
+
+
+def short(image_id: str) -> str:
+    return image_id.removeprefix("sha256:")[:12]
