@@ -26,10 +26,14 @@ class Scale:
     megabytes: int = 50
     containers: int = 200
     runs: int = 12
+    traced: int = 4
+    """Runs under strace, which makes each some seconds long."""
     settle: float = 3.0
+    idle: float = 25.0
+    """Seconds without work before memory is read: both engines give back in their own time."""
 
 
-SMOKE = Scale(rounds=2, megabytes=1, containers=4, runs=4, settle=0.2)
+SMOKE = Scale(rounds=2, megabytes=1, containers=4, runs=4, traced=1, settle=0.2, idle=0.2)
 
 
 class Work:
@@ -243,6 +247,9 @@ class Memory(Work):
     name = "resident memory, idle after its start"
     unit = "MB"
     limit = Limit(0.8)
+
+    def prepare(self, engine: Contestant) -> None:  # noqa: ARG002 (both rest)
+        time.sleep(self.scale.idle)
 
     def sample(self, engine: Contestant) -> float:
         return engine.resident_mb()

@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import tarfile
 import time
 from abc import ABC, abstractmethod
@@ -145,6 +146,48 @@ class Start(Operation):
             answer = self.create()
             assert answer.status == 201, answer
         self.started()
+
+
+class Deliver(Start):
+    """The same with a log that somebody else takes."""
+
+    def ready(self) -> None:
+        self.path = self.daemon.root / f"{self.name}.log"
+        self.receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.receiver.bind(str(self.path))
+        self.receiver.setblocking(False)
+        self.heard = b""
+
+    def create(self, **host: Any) -> Answer:
+        config = {"syslog-address": f"unixgram://{self.path}"}
+        return super().create(LogConfig={"Type": "syslog", "Config": config}, **host)
+
+    def act(self) -> Answer:
+        answer = super().act()
+        if answer.fine:
+            self.wait_for(self.delivered, "its line is delivered")
+        return answer
+
+    def again(self) -> None:
+        super().again()
+        self.wait_for(self.delivered, "its line is delivered")
+        assert b"ready" in self.log()
+
+    def delivered(self) -> bool:
+        while True:
+            try:
+                self.heard += self.receiver.recv(65536)
+            except BlockingIOError:
+                return b"ready" in self.heard
+
+    def remove(self) -> None:
+        super().remove()
+        self.wait_for(self.nothing_left, "its log is gone")
+        self.receiver.close()
+        self.path.unlink()
+
+    def nothing_left(self) -> bool:
+        return not any((self.daemon.root / "data" / "logs").iterdir())
 
 
 class Restart(Operation):
@@ -335,5 +378,5 @@ def built(name: str) -> bytes:
 
 OPERATIONS: dict[str, type[Operation]] = {
     kind.__name__.lower(): kind
-    for kind in (Start, Restart, Exec, Exit, Vanish, Stop, Remove, Build)
+    for kind in (Start, Deliver, Restart, Exec, Exit, Vanish, Stop, Remove, Build)
 }

@@ -94,6 +94,7 @@ class Lab:
         self.events: list[str] = []
         self._children: list[subprocess.Popen[str]] = []
         run("ip", "link", "set", "lo", "up")
+        setting("ipv4/ip_forward", "0")  # a new namespace has what the host has
         self.neighbour = self._neighbour()
 
     def _neighbour(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 from pathlib import Path
@@ -11,6 +12,10 @@ from engine.domain.containers.oci.capabilities import ALL_CAPABILITIES
 from engine.domain.containers.sysinfo import SysInfo
 from engine.domain.system.facts import Facts
 
+_X32_BIT = 0x40000000
+_GETPID = 39
+_IA32 = "/proc/sys/abi/vsyscall32"
+"""There where the kernel was built to run 32-bit programs."""
 CGROUP = Path("/sys/fs/cgroup")
 ARCHITECTURES = {
     "x86_64": "amd64",
@@ -46,6 +51,7 @@ def read_facts() -> Facts:
         apparmor=_starts_with("/sys/module/apparmor/parameters/enabled", "Y"),
         swap_limit=v2 or (CGROUP / "memory/memory.memsw.limit_in_bytes").exists(),
         ipv4_forwarding=_starts_with("/proc/sys/net/ipv4/ip_forward", "1"),
+        absent_abis=_absent_abis(machine),
     )
 
 
@@ -114,6 +120,18 @@ def _controllers(*, v2: bool) -> frozenset[str]:
         if CGROUP.is_dir()
         else frozenset()
     )
+
+
+def _absent_abis(machine: str) -> frozenset[str]:
+    if machine != "x86_64":
+        return frozenset()
+    answers = {"SCMP_ARCH_X86": os.path.exists(_IA32), "SCMP_ARCH_X32": _takes_x32()}
+    return frozenset(abi for abi, answered in answers.items() if not answered)
+
+
+def _takes_x32() -> bool:
+    """Ask with the x32 form of getpid; a kernel built or booted without x32 says ENOSYS."""
+    return int(ctypes.CDLL(None).syscall(_X32_BIT | _GETPID)) > 0
 
 
 def _operating_system() -> dict[str, str]:

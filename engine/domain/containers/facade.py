@@ -16,6 +16,7 @@ import msgspec
 from engine.domain.containers import filters as filtering
 from engine.domain.containers import links, rules, stats, top, views
 from engine.domain.containers.cell import Cell, ExitResult
+from engine.domain.containers.logging import delivers, log_file
 from engine.domain.containers.messages import (
     Connect,
     Create,
@@ -150,6 +151,10 @@ class Containers:
         running = sum(status is Status.RUNNING or status is Status.RESTARTING for status in states)
         return running, paused, len(states) - running - paused
 
+    def ids(self) -> Sequence[str]:
+        """Of all containers, also of those whose creation is under way."""
+        return self._room.registry.ids()
+
     def users_of_image(self, image_id: str) -> Users:
         """(container ID, running) of the containers made from an image."""
         return [
@@ -179,10 +184,17 @@ class Containers:
         cell = self._room.registry.resolve(reference)
         if cell.record.state.status in (Status.DEAD, Status.REMOVING):
             raise NotFound("can not get logs from container which is dead or marked for removal")
-        if cell.record.host.log_config.type != "json-file":
+        path = log_file(cell.record, self._directory(cell), self._room.outside.logs)
+        if path is None:
             raise refuse_reading()
-        source = cell.streams.log or str(self._directory(cell) / f"{cell.id}-json.log")
+        source = cell.streams.log or str(path)
         return LogStream(source, selection, tty=cell.record.config.tty)
+
+    async def log_report(self, reference: str) -> dict[str, object]:
+        """Its log driver, and where that delivers elsewhere: the receiver, what waits, what was dropped."""
+        cell = self._room.registry.resolve(reference)
+        delivery = await self._room.outside.logs.report(cell.id) if delivers(cell.record) else {}
+        return {"Driver": cell.record.host.log_config.type, **delivery}
 
     # changing
 
@@ -201,22 +213,30 @@ class Containers:
     async def start(self, reference: str) -> None:
         await self._ask(reference, Start())
 
-    async def stop(self, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
-        await self._ask(reference, Stop(timeout, parse_signal(signal) if signal else None))
+    # `by` is who asks for an end, which its event and the timeline tell.
+
+    async def stop(
+        self, reference: str, *, timeout: int | None = None, signal: str = "", by: str = ""
+    ) -> None:
+        number = parse_signal(signal) if signal else None
+        await self._ask(reference, Stop(timeout, number, by=by))
 
     async def restart(
-        self, reference: str, *, timeout: int | None = None, signal: str = ""
+        self, reference: str, *, timeout: int | None = None, signal: str = "", by: str = ""
     ) -> None:
-        await self._ask(reference, Restart(timeout, parse_signal(signal) if signal else None))
+        number = parse_signal(signal) if signal else None
+        await self._ask(reference, Restart(timeout, number, by))
 
-    async def kill(self, reference: str, signal: str = "") -> None:
+    async def kill(self, reference: str, signal: str = "", *, by: str = "") -> None:
         number = parse_signal(signal or "SIGKILL")
         with prefixed(f"Cannot kill container: {reference}: "):
-            await self._ask(reference, Kill(number))
+            await self._ask(reference, Kill(number, by))
 
-    async def remove(self, reference: str, *, force: bool = False, volumes: bool = False) -> None:
+    async def remove(
+        self, reference: str, *, force: bool = False, volumes: bool = False, by: str = ""
+    ) -> None:
         cell = self._room.registry.resolve(reference)
-        await self._ask(cell.id, Remove(force=force, volumes=volumes))
+        await self._ask(cell.id, Remove(force=force, volumes=volumes, by=by))
 
     async def pause(self, reference: str) -> None:
         await self._ask(reference, Pause())

@@ -14,6 +14,7 @@ from engine.domain.containers import ipc, policy, rules
 from engine.domain.containers.beside import beside
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.exit import delete_surely
+from engine.domain.containers.logging import delivers
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import KIND, Removal, Status, to_document
 from engine.domain.containers.stop import kill
@@ -118,6 +119,8 @@ async def _release_own(cell: Cell, outside: Outside) -> None:
     await trio.to_thread.run_sync(
         _delete_directories, cell.streams.directory, outside.directory(cell.id)
     )
+    if delivers(cell.record):
+        await outside.logs.forget(cell.id)
 
 
 async def _gone(remove_: Callable[[str], Awaitable[object]], key: str) -> None:

@@ -6,6 +6,8 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 
+import trio
+
 from engine.domain.images import views
 from engine.domain.images.building import Space, Step, Workbench
 from engine.domain.images.catalogue import Image
@@ -14,12 +16,12 @@ from engine.domain.images.filters import Filters, created, flag, labelled, selec
 from engine.domain.images.importing import parse_platform
 from engine.domain.images.ingest import Ingest
 from engine.domain.images.instructions import apply_changes
-from engine.domain.images.labels import init_name
+from engine.domain.images.labels import ENGINE, INGEST, init_name
 from engine.domain.images.manifests import host_platform
 from engine.domain.images.messages import Message, Refresh, Remove, Tag
 from engine.domain.images.naming import target_reference
 from engine.domain.images.outbox import Outbox
-from engine.domain.images.ports import Archives, Descriptor, Stores
+from engine.domain.images.ports import Archives, Descriptor, Reserve, Stores
 from engine.domain.images.progress import Message as Progress
 from engine.domain.images.registries import Registries
 from engine.domain.images.remote import Remote, TransferLimits
@@ -44,6 +46,8 @@ from engine.models.registry import AuthConfig, AuthResponse, DistributionInspect
 from supervisors import Mailbox
 
 __all__ = [
+    "ENGINE",
+    "INGEST",
     "Commit",
     "Image",
     "ImageUser",
@@ -51,10 +55,14 @@ __all__ = [
     "Space",
     "Step",
     "TransferLimits",
+    "Users",
     "Workbench",
+    "created",
     "init_name",
     "until",
 ]
+
+RESUMABLE = 24 * 3600.0
 
 # Inside the class the name `list` is the method's.
 Summaries = list[ImageSummary]
@@ -82,6 +90,7 @@ class Images:
         registries: Registries,
         limits: TransferLimits | None = None,
         now_ns: Callable[[], int] = time.time_ns,
+        reserve: Reserve | None = None,
     ) -> None:
         self.mailbox: Mailbox[Message] = Mailbox("images")
         self._store = Store(stores, engine_id=engine_id, platform=host_platform())
@@ -94,6 +103,7 @@ class Images:
             emit,
             snapshotter=snapshotter,
             now_ns=now_ns,
+            reserve=reserve,
         )
         self._remote = Remote(
             self._store,
@@ -105,6 +115,7 @@ class Images:
         )
         self._driver = driver or snapshotter
         self._now_ns = now_ns
+        self._pruning = trio.Lock()
 
     def service(self) -> ImagesService:
         """A fresh incarnation of the service, for a ChildSpec."""
@@ -174,12 +185,21 @@ class Images:
         return items
 
     async def prune(self, filters: Filters, *, users: Users) -> ImagePruneReport:
-        """Remove what no container uses: nameless images, or all with `dangling=false`."""
+        """Remove what no container uses: nameless images, or all with `dangling=false`.
+
+        Beside another prune it waits for its turn, so that each tells what it freed itself.
+        """
         for name in filters:
             if name not in ("dangling", "label", "label!", "until"):
                 raise InvalidParameter(f"Invalid filter '{name}'")
         dangling_only = flag(filters, "dangling") is not False
         latest = until(filters, self._now_ns())
+        async with self._pruning:
+            return await self._prune(filters, users, dangling_only=dangling_only, latest=latest)
+
+    async def _prune(
+        self, filters: Filters, users: Users, *, dangling_only: bool, latest: int | None
+    ) -> ImagePruneReport:
         before = self.layers_size()
         parents = {each.parent for each in self.everything()}
         items: Deletions = []
@@ -207,6 +227,22 @@ class Images:
                 continue  # in use by now, or gone with another of its names
             items += removed
         return items
+
+    async def discard(self, image: Image, *, users: Users) -> bool:
+        """Remove an image with all its names, unless a container uses it: whether it went."""
+        if users(image.id):
+            return False
+        items = await self._prune_one(image, users)
+        if items:
+            await self._store.leases.collect()
+        return any(each.deleted for each in items)
+
+    async def sweep(self, grace: float | None = None) -> None:
+        """Drop what pulls and loads have begun and nobody goes on with, after so many seconds without a byte.
+
+        None: a day, for which a pull that was cut off can be resumed.
+        """
+        await self._store.sweep(RESUMABLE if grace is None else grace, self._now_ns() / 1e9)
 
     # Transfers. They run in the caller's task and end with it.
 

@@ -16,7 +16,7 @@ from engine.domain.images.ingest import Ingest
 from engine.domain.images.loading import Loadable, Loader
 from engine.domain.images.manifests import CONFIG, LAYER, MANIFEST, Platform, make_manifest
 from engine.domain.images.messages import Adopt, Message, Replace
-from engine.domain.images.ports import Archives, Descriptor, Resource
+from engine.domain.images.ports import Archives, Descriptor, Reserve, Resource
 from engine.domain.images.progress import Message as Progress
 from engine.domain.images.progress import layer_progress, status, stream
 from engine.domain.images.saving import Selected, archive_of
@@ -43,6 +43,7 @@ class Transfers:
         *,
         snapshotter: str,
         now_ns: Callable[[], int],
+        reserve: Reserve | None = None,
     ) -> None:
         self._store = store
         self._stores = store.stores
@@ -51,6 +52,7 @@ class Transfers:
         self._emit = emit
         self._snapshotter = snapshotter
         self._now_ns = now_ns
+        self._reserve = reserve
 
     @asynccontextmanager
     async def ingest(self) -> AsyncIterator[Ingest]:
@@ -83,6 +85,7 @@ class Transfers:
             engine_id=self._store.engine_id,
             snapshotter=self._snapshotter,
             lease=lease,
+            reserve=self._reserve,
         )
 
     async def load(

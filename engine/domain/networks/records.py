@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 SCHEMA = 1
+EXIT, EXIT6 = "DefaultGatewayIPv4", "DefaultGatewayIPv6"
+"""Auxiliary addresses with a meaning, as dockerd calls them."""
 
 
 class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +43,15 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
     config_only: bool = False
     config_from: str = ""
     schema: int = SCHEMA
+
+    @property
+    def exit(self) -> str:
+        """Where its containers send what is for outside: the bridge, or who was named for it."""
+        return self.auxiliary.get(EXIT, self.gateway)
+
+    @property
+    def exit6(self) -> str:
+        return self.auxiliary6.get(EXIT6, self.gateway6)
 
     @property
     def named(self) -> bool:
@@ -89,7 +100,7 @@ class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
     """A prepared network namespace. `netns_path` None means the host's own.
 
     `hostname` is another name of the container, if its user chose one; `dns` the servers that
-    its user or the daemon's configuration named.
+    its user or the daemon's configuration named; `exposed` the ports ("80/tcp") that it exposes.
     """
 
     id: str
@@ -98,6 +109,7 @@ class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
     endpoints: list[Endpoint]
     hostname: str = ""
     dns: list[str] = []
+    exposed: list[str] = []
 
 
 class SavedEndpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,3 +146,4 @@ class EndpointPlan(msgspec.Struct, frozen=True, kw_only=True):
     wishes: dict[str, EndpointWish] = {}
     hostname: str = ""
     dns: list[str] = []
+    exposed: list[str] = []

@@ -23,3 +23,5 @@ class Facts(msgspec.Struct, frozen=True):
     apparmor: bool
     swap_limit: bool
     ipv4_forwarding: bool
+    absent_abis: frozenset[str] = frozenset()
+    """The architectures, as libseccomp names them, whose calls this kernel cannot take."""

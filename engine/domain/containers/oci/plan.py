@@ -111,6 +111,7 @@ class SpecPlan:
     seccomp_supported: bool = True
     kernel: tuple[int, int] = (6, 1)
     architecture: str = "amd64"
+    absent_abis: frozenset[str] = frozenset()
     apparmor_profile: str = ""
     process_label: str = ""
     mount_label: str = ""

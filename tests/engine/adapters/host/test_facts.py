@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -28,6 +30,17 @@ def test_capabilities_are_those_of_the_bounding_set() -> None:
     status = Path("/proc/self/status").read_text()
     mask = int(status.split("CapBnd:")[1].split()[0], 16)
     assert len(held) == min(mask.bit_count(), len(ALL_CAPABILITIES))
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="x32 is a form of x86-64")
+def test_absent_abis_are_those_whose_programs_do_not_run() -> None:
+    absent = read_facts().absent_abis
+    getpid = "import ctypes; print(ctypes.CDLL(None).syscall(0x40000000 + 39) == __import__('os').getpid())"
+    done = subprocess.run(
+        [sys.executable, "-c", getpid], capture_output=True, text=True, check=True
+    )
+    assert ("SCMP_ARCH_X32" in absent) == (done.stdout == "False\n")
+    assert absent <= {"SCMP_ARCH_X86", "SCMP_ARCH_X32"}
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,6 +36,11 @@ def test_default_profile_refuses_what_it_does_not_list() -> None:
     assert rules_of(section, "read") == [{"action": "SCMP_ACT_ALLOW"}]
     assert rules_of(section, "io_uring_setup") == []
     assert rules_of(section, "mount") == []
+
+
+def test_architectures_that_the_kernel_lacks_are_left_out() -> None:
+    lacking = replace(plan(), absent_abis=frozenset({"SCMP_ARCH_X32"}))
+    assert resolved(of=lacking)["architectures"] == ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]
 
 
 def test_clone_without_namespaces_and_no_clone3() -> None:
