@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import fsyncs
+from bench.builds import BUILDS
 from bench.engines import Contestant, Dockerd, dockerd_program
 from bench.listeners import LISTENED
 from bench.report import line, page
@@ -58,6 +59,7 @@ class Bench:
                 engines.append(stack.enter_context(Dockerd()))
             self._measure(self.wanted(WORKS), engines)
             self._measure(self.wanted(LISTENED), engines)
+            self._measure(self.wanted(BUILDS), engines)
             self._measure(self.wanted(fsyncs.COUNTS), engines, needs="strace")
         self._slow_disk()
         return self.rows
