@@ -194,17 +194,21 @@ class Publishing:
             if not port.host_port:
                 continue
             held = self._host_ports.held(port.proto, port.host_ip, port.host_port)
-            if port.proto == "tcp" and ":" in port.host_ip and isinstance(held, socket.socket):
+            relayed = port.proto in ("tcp", "udp") and ":" in port.host_ip
+            if relayed and isinstance(held, socket.socket):
                 target = partial(_target, attachment, port.container_port)
-                self.relays.put(port.host_port, Relay(held, target, port.near))
+                self.relays.put(_place(port), Relay(held, target, port.near))
 
     def _give_back(self, ports: Iterable[PublishedPort]) -> None:
         for port in ports:
             if not port.host_port:
                 continue
-            if port.proto == "tcp" and ":" in port.host_ip:
-                self.relays.drop(port.host_port)
+            self.relays.drop(_place(port))
             self._host_ports.free(port.proto, port.host_ip, port.host_port)
+
+
+def _place(port: PublishedPort) -> tuple[str, str, int]:
+    return port.proto, port.host_ip, port.host_port
 
 
 def _version(address: str) -> int:
