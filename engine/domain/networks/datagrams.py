@@ -12,6 +12,7 @@ import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import trio
 
@@ -65,7 +66,7 @@ class Datagrams:
                         log.debug("datagrams: %s", error)
                         await trio.sleep(PAUSE)
                         continue
-                    client: tuple[object, ...] = tuple(who)  # type: ignore[call-overload]
+                    client = cast("tuple[object, ...]", who)
                     flow = await self._flow(client, _asked(extra), channel, nursery)
                     if flow is not None:
                         flow.last = trio.current_time()
