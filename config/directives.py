@@ -15,7 +15,7 @@ from config.errors import ConfigError, UnknownDirectives
 from config.honoured import REMOVED, removed
 from config.options import OPTIONS, Option
 from config.schema import KEYS, Settings
-from config.values import BYTES, IP, POOLS, read_seconds, read_size
+from config.values import BYTES, IP, POOLS, SECONDS, read_seconds, read_size
 
 ALIASES = {"host-gateway-ip": "host-gateway-ips"}  # dockerd up to 28.1 had one address
 _BY_KEY = {option.key: option for option in OPTIONS if option.key}
@@ -96,7 +96,7 @@ def _read(key: str, value: Any) -> Any:
 def _by_kind(option: Option, value: Any) -> Any:
     """What the flag's kind makes of each text; a mirrors map is read list by list."""
     kind = option.kind
-    if kind in (BYTES, IP):
+    if kind in (BYTES, SECONDS, IP):
         return kind.read(value) if isinstance(value, str) and value else value
     if kind.repeat != "append" or kind is POOLS:
         return value

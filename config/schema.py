@@ -48,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     min_api_version: str = ""  # the oldest that the engine speaks
     authorization_plugins: tuple[str, ...] = ()
     events_retention: EventsRetention = EventsRetention()
+    timeline_retention: int = 30 * 24 * 3600  # seconds after a container's removal
 
     # API
     hosts: tuple[str, ...] = ()  # EXEC/docker.sock, and what the daemon adds to it
@@ -58,6 +59,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     tlscert: str = ""  # ~/.docker/cert.pem
     tlskey: str = ""  # ~/.docker/key.pem
     api_cors_header: str = ""
+    api_half_open: int = 512  # connections on each listener that have not made a request
+    api_header_timeout: int = 30  # seconds for the head of a request
     operator_addr: str = "127.0.0.1:2374"  # "" switches the operators' page off
 
     # containerd and runtimes

@@ -111,6 +111,12 @@ def peer() -> Peer | None:
     return current.peer if current is not None else None
 
 
+def asker() -> str:
+    """The same in words, for the record: "uid 1000"; "" for who came over TCP."""
+    found = peer()
+    return f"uid {found.uid}" if found is not None else ""
+
+
 async def hijack(
     *, content_type: str | None = RAW_STREAM, upgrade: bool | None = None, protocol: str = "tcp"
 ) -> HijackedStream:

@@ -34,7 +34,9 @@ from engine.models.containers import Ulimit
 
 def retention(settings: Settings) -> Retention:
     keep = settings.events_retention
-    return Retention(count=keep.count, age=keep.age, bytes=keep.bytes)
+    return Retention(
+        count=keep.count, age=keep.age, bytes=keep.bytes, timeline=settings.timeline_retention
+    )
 
 
 def network_settings(settings: Settings, engine_id: str) -> NetworkSettings:

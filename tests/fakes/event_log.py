@@ -26,6 +26,7 @@ class FakeEventLog:
     events: list[Event] = field(default_factory=list)
     reads: int = 0
     pruned: list[tuple[int, int, int]] = field(default_factory=list)
+    timelines: list[tuple[int, int]] = field(default_factory=list)
     oldest: int = 0
     """The newest that is forgotten."""
 
@@ -43,6 +44,13 @@ class FakeEventLog:
 
     def forgotten(self) -> int:
         return self.oldest
+
+    def history(self, text: str) -> list[Event]:
+        return [each for each in self.events if text.encode() in each.body]
+
+    def prune_timelines(self, *, newer_than_ns: int, most: int) -> int:
+        self.timelines.append((newer_than_ns, most))
+        return 0
 
     def prune_events(self, *, keep: int, newer_than_ns: int, max_bytes: int) -> int:
         self.pruned.append((keep, newer_than_ns, max_bytes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -61,8 +61,11 @@ class HostWorkshop:
         sums = Sums()
         root = await trio.to_thread.run_sync(_made, path)
         try:
-            plain = _limited(decompressed(chunks), self._limit)
-            await consumed(plain, partial(_unpack, root, sums))
+            async with (
+                aclosing(decompressed(chunks)) as plain,
+                aclosing(_limited(plain, self._limit)) as measured,
+            ):
+                await consumed(measured, partial(_unpack, root, sums))
             yield DiskTree(root, sums.found, context=True)
         finally:
             os.close(root)
@@ -140,7 +143,7 @@ def _made(path: Path) -> int:
 
 
 def _unpack(root: int, sums: Sums, source: IO[bytes]) -> None:
-    unpack(source, root, "/", Extraction(), sums)
+    unpack(source, root, "/", Extraction(clamp=True), sums)
 
 
 def _move(source: str, target: str) -> None:

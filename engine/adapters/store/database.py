@@ -29,6 +29,9 @@ CREATE TABLE IF NOT EXISTS intents (
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, time_ns INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS events_by_time ON events (time_ns);
+CREATE TABLE IF NOT EXISTS timeline (
+    seq INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, container TEXT NOT NULL, body BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS timeline_container ON timeline (container, time_ns);
 CREATE TABLE IF NOT EXISTS quarantine (
     kind TEXT NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 """
@@ -38,6 +41,24 @@ FORGOTTEN = "events-forgotten"
 """Under which the number of the newest forgotten event is kept: what tells a gap from numbers never given."""
 STRIDE = 1000
 """Events that are counted or deleted at a time, so that nobody waits for the whole of it."""
+
+
+_OF_EVENT = "json_extract(CAST(body AS TEXT), '$.{}')"
+KEEP_TRANSITIONS = f"""
+INSERT OR IGNORE INTO timeline SELECT seq, time_ns, {_OF_EVENT.format("Actor.ID")}, body FROM events
+WHERE seq <= ? AND {_OF_EVENT.format("Type")} = 'container'
+AND ({_OF_EVENT.format("Action")} IN ('create', 'start', 'restart', 'stop', 'kill', 'die', 'oom', 'pause', 'unpause',
+'rename', 'destroy') OR {_OF_EVENT.format("Action")} LIKE 'health_status%')
+"""
+"""What a container's timeline needs outlives the event log."""
+FORGET_ENDED = """
+DELETE FROM timeline WHERE container IN (SELECT container FROM timeline GROUP BY container HAVING MAX(time_ns) < ?)
+AND container NOT IN (SELECT id FROM records WHERE kind = 'container')
+"""
+FORGET_LONG = """
+DELETE FROM timeline WHERE seq IN (SELECT seq FROM (
+SELECT seq, ROW_NUMBER() OVER (PARTITION BY container ORDER BY seq DESC) AS place FROM timeline) WHERE place > ?)
+"""
 
 
 class SchemaTooNew(Exception):
@@ -210,6 +231,19 @@ class Database:
             before = int(rows[-1][0])
         return 0
 
+    def history(self, text: str) -> list[Event]:
+        """All that is kept, here or in the timelines, whose body has this text; oldest first."""
+        sql = "SELECT seq, time_ns, body FROM {} WHERE instr(body, ?1)"
+        both = f"{sql.format('timeline')} UNION {sql.format('events')} ORDER BY seq"
+        return [Event(*row) for row in self._read(both, text.encode())]
+
+    def prune_timelines(self, *, newer_than_ns: int, most: int) -> int:
+        """Forget the timelines of containers that are no more and ended before; of the others all but `most`."""
+        with self._writer_lock:
+            write = self._writer.execute
+            ended = write(FORGET_ENDED, (newer_than_ns,)).rowcount
+            return ended + write(FORGET_LONG, (most,)).rowcount
+
     def _forget(self, floor: int) -> int:
         deleted = 0
         while (oldest := self._number("SELECT MIN(seq) FROM events")) and oldest <= floor:
@@ -221,6 +255,7 @@ class Database:
                 write("BEGIN IMMEDIATE")
                 try:
                     write("INSERT OR REPLACE INTO meta VALUES (?, ?)", (FORGOTTEN, str(upto)))
+                    write(KEEP_TRANSITIONS, (upto,))
                     deleted += write("DELETE FROM events WHERE seq <= ?", (upto,)).rowcount
                     write("COMMIT")
                 except BaseException:

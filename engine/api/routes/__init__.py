@@ -18,6 +18,7 @@ from engine.api.routes import (
     storage,
     streams,
     system,
+    timeline,
     unserved,
     usage,
     volumes,
@@ -44,6 +45,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         networks,
         volumes,
         storage,
+        timeline,
     ):
         module.register(app, rooms)
     operator_routes(app, rooms.operators, rooms.events, rooms.system.identity.engine_id)

@@ -22,6 +22,7 @@ from engine.domain.events.facade import Batch, Journal
 from engine.domain.images.facade import Images
 from engine.domain.names.references import Reference, familiar
 from engine.errors import InvalidParameter, NotFound, NotImplementedHere
+from supervisors import Refusal
 
 __all__ = ["BuildFailed", "BuildOptions", "Builds"]
 
@@ -99,7 +100,11 @@ class Builds:
         self, work: Work, chunks: AsyncIterator[bytes], tags: list[Reference], sink: Sink
     ) -> None:
         plan = await self._plan(work, chunks)
-        image = await Build(plan, work, sink).run()
+        try:
+            image = await Build(plan, work, sink).run()
+        except Refusal:
+            await sink.failed()
+            raise
         with trio.move_on_after(LAST_WORK):
             await self._leavings.gone(work.id)
         await sink.send({"stream": f"Successfully built {short(image.id)}\n"})
@@ -157,21 +162,19 @@ class Builds:
 
 
 def _aimed(plan: Plan, options: BuildOptions) -> Plan:
-    """Up to the target's stage, with the client's labels as its last step."""
+    """Up to the target's stage, with the client's labels as its last steps."""
     if options.target:
         wanted = options.target.lower()
         names = [each.begin.stage for each in plan.stages]
         if wanted in names:
             index = names.index(wanted)
-        elif wanted.isdecimal() and int(wanted) < len(plan.stages):
-            index = int(wanted)
         else:
             raise InvalidParameter(f"failed to reach build target {options.target} in Dockerfile")
         plan.stages = plan.stages[: index + 1]
-    if options.labels:
-        pairs = tuple(sorted((name, _literal(value)) for name, value in options.labels.items()))
-        shown = " ".join(f"{name}={options.labels[name]}" for name, _ in pairs)
-        plan.stages[-1].steps.append(Pairs(name="LABEL", source=f"LABEL {shown}", pairs=pairs))
+    for name, value in sorted(options.labels.items()):
+        pair = (_literal(name), _literal(value))
+        source = f"LABEL {name}={value}"
+        plan.stages[-1].steps.append(Pairs(name="LABEL", source=source, pairs=(pair,)))
     return plan
 
 

@@ -213,22 +213,30 @@ class Containers:
     async def start(self, reference: str) -> None:
         await self._ask(reference, Start())
 
-    async def stop(self, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
-        await self._ask(reference, Stop(timeout, parse_signal(signal) if signal else None))
+    # `by` is who asks for an end, which its event and the timeline tell.
+
+    async def stop(
+        self, reference: str, *, timeout: int | None = None, signal: str = "", by: str = ""
+    ) -> None:
+        number = parse_signal(signal) if signal else None
+        await self._ask(reference, Stop(timeout, number, by=by))
 
     async def restart(
-        self, reference: str, *, timeout: int | None = None, signal: str = ""
+        self, reference: str, *, timeout: int | None = None, signal: str = "", by: str = ""
     ) -> None:
-        await self._ask(reference, Restart(timeout, parse_signal(signal) if signal else None))
+        number = parse_signal(signal) if signal else None
+        await self._ask(reference, Restart(timeout, number, by))
 
-    async def kill(self, reference: str, signal: str = "") -> None:
+    async def kill(self, reference: str, signal: str = "", *, by: str = "") -> None:
         number = parse_signal(signal or "SIGKILL")
         with prefixed(f"Cannot kill container: {reference}: "):
-            await self._ask(reference, Kill(number))
+            await self._ask(reference, Kill(number, by))
 
-    async def remove(self, reference: str, *, force: bool = False, volumes: bool = False) -> None:
+    async def remove(
+        self, reference: str, *, force: bool = False, volumes: bool = False, by: str = ""
+    ) -> None:
         cell = self._room.registry.resolve(reference)
-        await self._ask(cell.id, Remove(force=force, volumes=volumes))
+        await self._ask(cell.id, Remove(force=force, volumes=volumes, by=by))
 
     async def pause(self, reference: str) -> None:
         await self._ask(reference, Pause())

@@ -11,6 +11,7 @@ import logging
 import trio
 
 from engine.domain.containers import (
+    causes,
     connecting,
     exit,
     pause,
@@ -95,13 +96,18 @@ class Operator(Worker):
                 await self._again(boot=boot)
             case Unhealthy(generation):
                 await end_unhealthy(cell, outside, generation)
-            case Stop(timeout, signal, unasked):
+            case Stop(timeout, signal, unasked, by):
+                cell.ender = causes.SHUTDOWN if unasked else causes.asked(by)
                 await stop(cell, outside, timeout=timeout, signal=signal, asked=not unasked)
-            case Restart(timeout, signal):
+            case Restart(timeout, signal, by):
+                cell.ender = causes.asked(by)
                 await self._restart(timeout, signal)
-            case Kill(signal):
+            case Kill(signal, by):
+                if rules.ends(cell.record, signal):
+                    cell.ender = causes.asked(by)
                 await kill(cell, outside, signal)
-            case Remove(force, volumes):
+            case Remove(force, volumes, by):
+                cell.ender = causes.asked(by) if force else cell.ender
                 await self._remove(force=force, volumes=volumes)
             case Exited():
                 await self._exited(message)
@@ -180,8 +186,9 @@ class Operator(Worker):
             status = cell.record.state.status
             if status is not Status.RESTARTING and not (boot and status is Status.EXITED):
                 return
+            cause = causes.of_start(cell.record, boot=boot)
             try:
-                await start.start(cell, self._outside)
+                await start.start(cell, self._outside, cause)
             except Refusal as error:
                 log.warning("container %s: its restart failed: %s", cell.id[:12], error)
                 if cell.record.state.status is Status.RESTARTING:

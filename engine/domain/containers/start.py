@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import msgspec
 import trio
@@ -26,8 +27,11 @@ from engine.models.networks import EndpointSettings
 from supervisors import Refusal
 
 
-async def start(cell: Cell, outside: Outside) -> None:
-    """Row 56. Needs the slot. A start that fails leaves no trace but its reason and exit code in the record."""
+async def start(cell: Cell, outside: Outside, cause: Mapping[str, str] | None = None) -> None:
+    """Row 56. Needs the slot. A start that fails leaves no trace but its reason and exit code in the record.
+
+    `cause` goes into its event, where nobody has asked for it.
+    """
     if cell.starting:  # an earlier start could neither be finished nor undone
         await undo_start(cell, outside, "the start was interrupted", put_off=True)
     await delete_task(cell, outside)
@@ -38,7 +42,7 @@ async def start(cell: Cell, outside: Outside) -> None:
     await outside.journal.commit(opened)
     cell.starting = True
     try:
-        await _run(cell, outside, generation)
+        await _run(cell, outside, generation, cause)
     except (Refusal, OSError, trio.TooSlowError) as error:
         answer: Refusal
         answer, code = rules.start_failure(str(error), (cell.record.argv or [""])[0])
@@ -50,7 +54,9 @@ async def start(cell: Cell, outside: Outside) -> None:
         raise answer from error
 
 
-async def _run(cell: Cell, outside: Outside, generation: int) -> None:
+async def _run(
+    cell: Cell, outside: Outside, generation: int, cause: Mapping[str, str] | None
+) -> None:
     prepared = cell.preparation or await prepare(cell, outside)
     cell.preparation = None
     if not await outside.sandboxes.begin(cell.record):
@@ -87,9 +93,12 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
     batch = Batch().put(to_document(record)).close("start", cell.id)
     batch.announce(network_events("connect", record, sandbox, outside))
     batch.announce(mount_events(record))
-    await outside.journal.commit(batch.event(event(record, "start", once=f"start {generation}")))
+    await outside.journal.commit(
+        batch.event(event(record, "start", cause, once=f"start {generation}"))
+    )
     cell.record = record
     cell.starting, cell.told, cell.checkup, cell.reason = False, None, None, ""
+    cell.ender = ""
     await watch_health(cell, outside)
     await tell_parents(record, outside)
 

@@ -86,6 +86,9 @@ class EventBus:
         finally:
             self.listeners -= 1
 
+    async def history(self, text: str) -> Sequence[Event]:
+        return await trio.to_thread.run_sync(self._log.history, text)
+
     async def _page(self, position: int) -> Sequence[Event]:
         if position >= self._head:
             return ()

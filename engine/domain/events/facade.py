@@ -55,6 +55,11 @@ class Events:
     def head(self) -> int:
         return self._bus.head
 
+    async def history(self, text: str) -> Sequence[Event]:
+        """All that is kept of what has this text in its JSON, oldest first; also what the log has forgotten
+        and a container's timeline has not."""
+        return await self._bus.history(text)
+
     async def stream(
         self,
         wanted: EventFilter,

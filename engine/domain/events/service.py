@@ -14,14 +14,20 @@ from engine.domain.events.ports import EventLog
 from supervisors import Worker
 
 PERIOD = 60.0
+TIMELINE = 1000
+"""Entries that a living container's timeline keeps beyond the event log."""
 
 
 class Retention(msgspec.Struct, frozen=True):
-    """How long events are kept; 0 means no limit. Age in seconds, bytes of JSON."""
+    """How long events are kept; 0 means no limit. Age in seconds, bytes of JSON.
+
+    `timeline`: how long after its removal a container's own are, in seconds.
+    """
 
     count: int = 1_000_000
     age: int = 30 * 24 * 3600
     bytes: int = 512 << 20
+    timeline: int = 30 * 24 * 3600
 
 
 class Limits:
@@ -56,3 +62,5 @@ class EventsService(Worker):
         keep = self._limits.retention
         oldest = time.time_ns() - keep.age * 1_000_000_000 if keep.age else 0
         self._log.prune_events(keep=keep.count, newer_than_ns=oldest, max_bytes=keep.bytes)
+        ended = time.time_ns() - keep.timeline * 1_000_000_000
+        self._log.prune_timelines(newer_than_ns=ended, most=TIMELINE)

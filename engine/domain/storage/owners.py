@@ -27,6 +27,7 @@ OWNERS = (IMAGES, CONTAINERS, LOGS, VOLUMES, STAGING, CONTAINERD, STATE, FOREIGN
 """`foreign` is what somebody else has put there: it is shown and never touched."""
 
 _ID = re.compile(r"[0-9a-f]{64}")
+_BUILD = "build-"
 _LOG = re.compile(r".*\.log(\.\d+)?(\.gz)?|local-logs")
 _STATE = re.compile(r"state\.db(-wal|-shm|-journal)?|engine\.json(\.new)?|lock|runtimes")
 _SPLIT = frozenset({"", "containers", "volumes", "volumes/.removing", "tmp", CONTAINERD, CONTENT})
@@ -66,9 +67,20 @@ def owner(path: str, known: Known) -> str:
         return _of_containerd(path, known)
     if top == "logs":
         return LOGS
+    if (
+        top == "logs"
+    ):  # what is still to be delivered, also of removed containers: the logs room sweeps it
+        return LOGS
     if top == "tmp":
-        return UNOWNED if rest else STATE
+        return _of_tmp(rest)
     return STATE if not top or _STATE.fullmatch(top) else FOREIGN
+
+
+def _of_tmp(rest: str) -> str:
+    """Builds take away themselves what they work in, also after a crash."""
+    if not rest:
+        return STATE
+    return STAGING if rest.startswith(_BUILD) else UNOWNED
 
 
 def _of_container(rest: str, known: Known) -> str:

@@ -244,3 +244,51 @@ def test_what_was_forgotten_is_known_after_a_restart(tmp_path: Path) -> None:
     again = Database(path)
     assert again.forgotten() == STRIDE + 3
     again.close()
+
+
+def transition(action: str, container: str, time_ns: int = 1) -> NewEvent:
+    return NewEvent("container", action, container, {"name": "web"}, time_ns=time_ns)
+
+
+def kept(database: Database, text: str = '"name":"web"') -> list[tuple[int, str]]:
+    found = [(each.seq, each.message()) for each in database.history(text)]
+    return [(seq, f"{message.action} {message.actor.id}") for seq, message in found]
+
+
+def test_transitions_outlive_the_log_and_nothing_is_told_twice(database: Database) -> None:
+    told = [
+        transition("create", "c1"),
+        transition("exec_start: sh", "c1"),
+        transition("health_status: healthy", "c1"),
+        NewEvent("network", "connect", "n", {"name": "web"}),
+        transition("die", "c1"),
+        transition("start", "c2"),
+    ]
+    database.commit([Batch().announce(told)])
+    assert len(kept(database)) == 6
+    database.prune_events(keep=1, newer_than_ns=0, max_bytes=0)
+    assert kept(database) == [
+        (1, "create c1"),
+        (3, "health_status: healthy c1"),
+        (5, "die c1"),
+        (6, "start c2"),
+    ]
+    assert kept(database, "c2") == [(6, "start c2")]
+    assert kept(database, "c3") == []
+
+
+def test_timeline_goes_a_while_after_its_container(database: Database) -> None:
+    living = Document("container", "living", 1, b"{}")
+    told = [transition("die", each, at) for each, at in (("old", 5), ("living", 5), ("new", 50))]
+    database.commit([Batch().put(living).announce(told), Batch().event(event())])
+    database.prune_events(keep=1, newer_than_ns=0, max_bytes=0)
+    assert database.prune_timelines(newer_than_ns=10, most=100) == 1
+    assert [text for _, text in kept(database)] == ["die living", "die new"]
+
+
+def test_timeline_of_a_living_container_keeps_its_end(database: Database) -> None:
+    database.commit([Batch().announce(transition("start", "c1", n) for n in range(1, 6))])
+    database.commit([Batch().event(event())])
+    database.prune_events(keep=1, newer_than_ns=0, max_bytes=0)
+    assert database.prune_timelines(newer_than_ns=0, most=2) == 3
+    assert [seq for seq, _ in kept(database)] == [4, 5]

@@ -151,3 +151,8 @@ async def test_gap_passes_every_filter() -> None:
         (2, "events-gap"),
         (3, "start"),
     ]
+
+
+async def test_history_is_what_the_log_has_of_a_text() -> None:
+    log, _, events = room(1, 2, 3, at=-1)
+    assert [each.seq for each in await events.history('"id2"')] == [log.events[1].seq]

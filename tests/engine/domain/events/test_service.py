@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from engine.domain.events.service import PERIOD, EventsService, Limits, Retention
+from engine.domain.events.service import PERIOD, TIMELINE, EventsService, Limits, Retention
 from tests.fakes.event_log import FakeEventLog
 
 
@@ -53,3 +53,11 @@ async def test_new_limits_hold_at_once(mock_clock: MockClock) -> None:
         await service.stop()
     assert log.pruned[1] == (3, 0, 7)
     assert trio.current_time() < PERIOD
+
+
+async def test_timelines_are_pruned_too(mock_clock: MockClock) -> None:
+    log, before = FakeEventLog(), time.time_ns()
+    EventsService(log, Limits(Retention(timeline=60)))._prune()
+    ((newer_than_ns, most),) = log.timelines
+    assert before - 61 * 10**9 < newer_than_ns <= time.time_ns() - 60 * 10**9
+    assert most == TIMELINE

@@ -43,6 +43,8 @@ KNOWN = Known(
         ("lost+found", "foreign"),
         ("tmp", "state"),
         ("tmp/part", "unowned"),
+        ("tmp/build-1", "staging"),
+        ("logs", "logs"),
         ("containers", "state"),
         (f"containers/{WEB}", "containers"),
         (f"containers/{WEB}/hosts", "containers"),
