@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
+from typing import IO
 
 import trio
 
@@ -50,6 +51,15 @@ class DiskTree:
 
     async def add(self, name: str, data: bytes) -> Picked:
         return await trio.to_thread.run_sync(self._add, name, data)
+
+    async def store(self, name: str, chunks: AsyncIterator[bytes], modified: int) -> Picked:
+        file = await trio.to_thread.run_sync(self._opened, name)
+        try:
+            async for chunk in chunks:
+                await trio.to_thread.run_sync(file.write, chunk)
+        finally:
+            await trio.to_thread.run_sync(file.close)
+        return await trio.to_thread.run_sync(self._stored, name, modified)
 
     def place(self, path: str) -> str:
         """Where this path of the tree is for the host, all links followed inside."""
@@ -138,6 +148,14 @@ class DiskTree:
             return
         finally:
             os.close(fd)
+
+    def _opened(self, name: str) -> IO[bytes]:
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+        return open(os.open(name, flags, 0o600, dir_fd=self.root), "wb")
+
+    def _stored(self, name: str, modified: int) -> Picked:
+        os.utime(name, (modified, modified), dir_fd=self.root)
+        return Picked(name, file_hash(self._host(name), name), whole=True)
 
     def _add(self, name: str, data: bytes) -> Picked:
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC

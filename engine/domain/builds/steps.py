@@ -171,7 +171,7 @@ class Steps:
         origin = await self._origin(step.origin, self._talk) if step.origin else None
         if step.origin and origin is None:
             raise InvalidParameter(f"invalid from flag value {step.origin}: it has no files")
-        copying = Copying(step, state, work, self._talk)
+        copying = Copying(step, state, work)
         comment = await copying.find(origin)
         config = nop(state.config, f"#(nop) {comment}")
         if await self._cached(config):

@@ -24,7 +24,7 @@ from engine.domain.system.vigil import Vigil
 from engine.wiring.operators import Operators
 from supervisors import Supervisor
 from tests.engine.api.serving import Answer, ask, serving
-from tests.engine.domain.builds.rooms import FakeWorkshop
+from tests.engine.domain.builds.rooms import FakeFetcher, FakeWorkshop
 from tests.engine.domain.containers.rooms import Daemon, running
 from tests.engine.domain.system.test_facade import system
 from tests.fakes import images_room
@@ -82,7 +82,11 @@ class House:
 
     def builds(self) -> Builds:
         """On the same containers and images; what the workshop is given, it forgets."""
-        fakes: dict[str, Any] = {"workshop": FakeWorkshop(), "journal": self.daemon.outside.journal}
+        fakes: dict[str, Any] = {
+            "workshop": FakeWorkshop(),
+            "fetcher": FakeFetcher(),
+            "journal": self.daemon.outside.journal,
+        }
         return Builds(images=self.images.images, containers=self.daemon.containers, **fakes)
 
     def rooms(self) -> Rooms:

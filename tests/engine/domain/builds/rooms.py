@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from engine.domain.builds.instructions import read_plan
 from engine.domain.builds.leavings import Leavings
 from engine.domain.builds.options import BuildOptions
 from engine.domain.builds.output import Sink
-from engine.domain.builds.ports import Order, Picked
+from engine.domain.builds.ports import Fetched, Order, Picked
 from engine.domain.builds.work import Work
 from engine.domain.containers.cell import ExitResult
 from engine.domain.images.catalogue import Image
@@ -194,6 +194,10 @@ class FakeTree:
     async def remove(self, path: str) -> None:
         del self.files[path]
 
+    async def store(self, name: str, chunks: AsyncIterator[bytes], modified: int) -> Picked:
+        self.files[name] = b"".join([each async for each in chunks])
+        return Picked(name, hashlib.sha256(self.files[name]).hexdigest(), whole=True)
+
     async def add(self, name: str, data: bytes) -> Picked:
         self.files[name] = data
         return (await self.pick(name))[0]
@@ -218,6 +222,11 @@ class FakeWorkshop:
         yield "/nowhere", FakeTree()
 
     @asynccontextmanager
+    async def below(self, build_id: str, name: str, path: str) -> AsyncIterator[FakeTree]:
+        self.made.append(f"{name}/{path}")
+        yield self.tree
+
+    @asynccontextmanager
     async def root(self, mounts: Sequence[Any]) -> AsyncIterator[FakeTree]:
         yield self.tree
 
@@ -240,6 +249,26 @@ class FakeWorkshop:
         return self.left
 
 
+class FakeFetcher:
+    """URLs by what they lead to; a repository is noted, and its context in `sub`."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, bytes] = {}
+        self.cloned: list[tuple[str, str]] = []
+
+    @asynccontextmanager
+    async def http(self, url: str) -> AsyncIterator[Fetched]:
+        async def chunks() -> AsyncGenerator[bytes, None]:
+            yield self.pages[url]
+
+        async with aclosing(chunks()) as found:
+            yield Fetched(url.rpartition("/")[2], "", 7, found)
+
+    async def git(self, url: str, directory: str) -> str:
+        self.cloned.append((url, directory))
+        return "sub"
+
+
 class House:
     """Everything that a build needs; `said` is what it has said."""
 
@@ -248,6 +277,7 @@ class House:
         self.bench = FakeBench(self.images)
         self.containers = FakeContainers()
         self.workshop = FakeWorkshop()
+        self.fetcher = FakeFetcher()
         self.leavings = Leavings()
         self.said: list[Any] = []
 
@@ -256,6 +286,7 @@ class House:
             "images": self.images,
             "containers": self.containers,
             "workshop": self.workshop,
+            "fetcher": self.fetcher,
             "bench": self.bench,
             "leavings": self.leavings,
         }

@@ -44,6 +44,7 @@ class Site(House):
             "images": images,
             "containers": self.containers,
             "workshop": self.workshop,
+            "fetcher": self.fetcher,
             "journal": self.journal,
         }
         self.builds = Builds(**fakes)
