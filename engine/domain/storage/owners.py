@@ -67,10 +67,6 @@ def owner(path: str, known: Known) -> str:
         return _of_containerd(path, known)
     if top == "logs":
         return LOGS
-    if (
-        top == "logs"
-    ):  # what is still to be delivered, also of removed containers: the logs room sweeps it
-        return LOGS
     if top == "tmp":
         return _of_tmp(rest)
     return STATE if not top or _STATE.fullmatch(top) else FOREIGN

@@ -44,7 +44,6 @@ KNOWN = Known(
         ("tmp", "state"),
         ("tmp/part", "unowned"),
         ("tmp/build-1", "staging"),
-        ("logs", "logs"),
         ("containers", "state"),
         (f"containers/{WEB}", "containers"),
         (f"containers/{WEB}/hosts", "containers"),
