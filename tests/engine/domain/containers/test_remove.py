@@ -107,7 +107,7 @@ async def test_removal_that_fails_leaves_it_dead_and_can_be_repeated(tmp_path: P
 
 
 async def test_removal_that_containerd_does_not_answer_goes_on_when_it_does(
-    tmp_path: Path, autojump_clock: MockClock
+    tmp_path: Path, mock_clock: MockClock
 ) -> None:
     async with running(tmp_path) as daemon:
         cell = await daemon.run("web")
@@ -116,7 +116,7 @@ async def test_removal_that_containerd_does_not_answer_goes_on_when_it_does(
         with pytest.raises(DeadlineExceeded):
             await daemon.containers.remove("web")
         assert cell.record.state.status is Status.REMOVING
-        with trio.fail_after(30):
+        with trio.fail_after(3600):
             await cell.removed.wait()
 
 
