@@ -34,7 +34,7 @@ LAST_LINES = 2.0
 PIECE = 64
 """Lines that are encoded before it is others' turn: 2 ms with the most costly (compressed) format."""
 
-_limiters: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar("log reads")
+_locks: trio.lowlevel.RunVar[trio.Lock] = trio.lowlevel.RunVar("log reads")
 _FAILURES = (OSError, EngineError, trio.TooSlowError, trio.BrokenResourceError)
 
 
@@ -152,7 +152,8 @@ class DeliveryService(Worker):
         while True:
             # Asked before the read, so that it holds for what the read has seen.
             seen = delivery.version
-            batch = await trio.to_thread.run_sync(delivery.spool.read, limiter=_reads())
+            async with _reading():
+                batch = await trio.to_thread.run_sync(delivery.spool.read)
             if batch is None:
                 if delivery.over and await self._nothing_left():
                     return True
@@ -175,14 +176,14 @@ async def _encoded(sink: Sink, batch: Batch) -> list[bytes]:
     return messages
 
 
-def _reads() -> trio.CapacityLimiter:
+def _reading() -> trio.Lock:
     """One block is decoded at a time, of all deliveries."""
     try:
-        return _limiters.get()
+        return _locks.get()
     except LookupError:
-        limiter = trio.CapacityLimiter(1)
-        _limiters.set(limiter)
-        return limiter
+        lock = trio.Lock()
+        _locks.set(lock)
+        return lock
 
 
 def _told(error: BaseException) -> str:

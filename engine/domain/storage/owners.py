@@ -66,10 +66,7 @@ def owner(path: str, known: Known) -> str:
     if top == "containerd":
         return _of_containerd(path, known)
     if top == "logs":
-        return LOGS
-    if (
-        top == "logs"
-    ):  # what is still to be delivered, also of removed containers: the logs room sweeps it
+        # What is still to be delivered, also of removed containers: the logs room sweeps it.
         return LOGS
     if top == "tmp":
         return _of_tmp(rest)
