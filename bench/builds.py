@@ -15,11 +15,9 @@ from bench.engines import CLI_LIMIT, Contestant
 from bench.samples import Limit
 from bench.works import Scale, Work
 
-STEPS = 20
-"""With the FROM; every third is a command, every third a copy, the others change the config."""
-
 
 def dockerfile(steps: int) -> str:
+    """With the FROM; every third is a command, every third a copy, the others change the config."""
     lines = ["FROM busybox"]
     for number in range(1, steps):
         kinds = (f"ENV e{number}=x", f"RUN echo {number} > /f{number}", f"COPY file /c{number}")
@@ -38,7 +36,7 @@ class Build(Work):
         self.directory = Path()
 
     def fill(self, directory: Path) -> None:
-        (directory / "Dockerfile").write_text(dockerfile(STEPS))
+        (directory / "Dockerfile").write_text(dockerfile(self.scale.steps))
         (directory / "file").write_text("content\n")
 
     def prepare(self, engine: Contestant) -> None:
@@ -73,13 +71,16 @@ class Build(Work):
 
 
 class Uncached(Build):
-    name = "`docker build` of 20 steps, `--no-cache`"
     limit = Limit(0.7)
     options = ("--no-cache",)
 
+    def __init__(self, scale: Scale) -> None:
+        super().__init__(scale)
+        self.name = f"`docker build` of {scale.steps} steps, `--no-cache`"
+
 
 class Cached(Build):
-    name = "the same from the cache"
+    name = "the same build from the cache"
     limit = Limit(1)
 
 
