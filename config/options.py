@@ -83,6 +83,8 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _same("tlscacert", STRING, "Trust certs signed only by this CA"),
         _same("tlscert", STRING, "Path to TLS certificate file"),
         _same("tlskey", STRING, "Path to TLS key file"),
+        _same("api-half-open", INT, "Connections on each listener that have not made a request yet"),
+        _same("api-header-timeout", INT, "Seconds that the head of a request may take"),
         _same("operator-addr", STRING, "Address of the operators' page; empty switches it off"),
         _same("api-cors-header", STRING, "Ignored, as in dockerd 28", hidden=True),
     ),

@@ -59,6 +59,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     tlscert: str = ""  # ~/.docker/cert.pem
     tlskey: str = ""  # ~/.docker/key.pem
     api_cors_header: str = ""
+    api_half_open: int = 512  # connections on each listener that have not made a request
+    api_header_timeout: int = 30  # seconds for the head of a request
     operator_addr: str = "127.0.0.1:2374"  # "" switches the operators' page off
 
     # containerd and runtimes

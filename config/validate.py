@@ -101,6 +101,11 @@ def _numbers(settings: Settings) -> None:
         raise ConfigError(f"invalid max download attempts: {value}", key=key)
     if settings.default_shm_size < 0:
         raise ConfigError("SHM size can not be less than 0", key="default-shm-size")
+    if settings.api_half_open < 1:
+        raise ConfigError(f"invalid half-open limit: {settings.api_half_open}", key="api-half-open")
+    if settings.api_header_timeout < 1:
+        key, value = "api-header-timeout", settings.api_header_timeout
+        raise ConfigError(f"invalid header timeout: {value}", key=key)
     if settings.timeline_retention < 0:
         raise ConfigError("timeline retention can not be less than 0", key="timeline-retention")
     retention = settings.events_retention

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import trio
-from quart_trio import QuartTrio
 
 from config.origins import Origins
 from config.schema import Settings
@@ -34,9 +33,7 @@ from engine.adapters.rootfs.mounting import clear
 from engine.adapters.rootfs.rootfs import HostRootFS
 from engine.adapters.store.database import Database
 from engine.adapters.store.service import StoreService
-from engine.api.app import create_app
-from engine.api.gate import guard
-from engine.api.routes import Rooms, operator_routes, register
+from engine.api.routes import Rooms
 from engine.api.server import Server
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
@@ -68,11 +65,10 @@ from engine.domain.system.memory import MemoryService
 from engine.domain.system.pulse import Pulse, PulseService
 from engine.domain.system.vigil import Vigil, VigilService
 from engine.errors import EngineError
-from engine.version import VERSION
 from engine.wiring.builds import make_builds
 from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
-from engine.wiring.listeners import api_listeners, status_listener
+from engine.wiring.listeners import api_server, status_server
 from engine.wiring.networks import networks_room, volumes_room
 from engine.wiring.operators import Announced, Operators
 from engine.wiring.registries import registry_settings, transfer_limits
@@ -356,12 +352,7 @@ class Engine:
         return ShimWatcher(self.watched, self.room, self.execs, reconnected=self.images.refresh)
 
     def _status(self) -> Server:
-        """Depends on nothing: it answers while everything else is down or comes up."""
-        app = create_app(self._status_routes, version=VERSION)
-        return Server(app, [status_listener(self.settings)], greet=False)
-
-    def _status_routes(self, app: QuartTrio) -> None:
-        operator_routes(app, self.operators, self.events, self.engine_id)
+        return status_server(self.settings, self.operators, self.events, self.engine_id)
 
     def _api(self) -> Server:
         rooms = Rooms(
@@ -380,9 +371,7 @@ class Engine:
             disk=DiskReport(self.containers, self.images, self.volumes),
             operators=self.operators,
         )
-        app = create_app(lambda app: register(app, rooms), version=VERSION)
-        guard(app, self.ready, self.operators.waiting_for)
-        return Server(app, api_listeners(self.settings))
+        return api_server(self.settings, rooms, self.ready, self.operators.waiting_for)
 
     # its life
 

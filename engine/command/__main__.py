@@ -27,7 +27,11 @@ def parser() -> argparse.ArgumentParser:
         description="Shows the supervision tree. The exit code is 0 when every service runs, "
         "1 when one does not, 2 when the daemon does not answer.",
     )
-    status.add_argument("--json", action="store_true", help="print it as JSON")
+    how = status.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="print it as JSON")
+    how.add_argument(
+        "--watch", action="store_true", help="draw it anew each second, with the health"
+    )
     events = commands.add_parser(
         "events",
         help="print events, and go on over restarts of the daemon",
@@ -70,6 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def show_status(asked: argparse.Namespace) -> int:
+    if asked.watch:
+        from engine.command.watch import watch  # rich takes longer to import than all the rest
+
+        try:
+            watch(asked.socket)
+        except KeyboardInterrupt:
+            return INTERRUPTED
     tree = fetch(asked.socket, "/_trimaran/status")
     print(json.dumps(tree, indent=2) if asked.json else "\n".join(draw(tree)))
     healthy = all(each["state"] in HEALTHY for each in services(tree))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.adapters.builds.fetching import HttpFetcher
 from engine.adapters.builds.workshop import HostWorkshop
 from engine.domain.builds.facade import Builds
 from engine.domain.builds.leavings import INTENT
@@ -21,6 +22,7 @@ def make_builds(engine: Engine) -> Builds:
             engine.exec_root / "mnt",
             snapshotter=engine.choices.snapshotter,
         ),
+        fetcher=HttpFetcher(),
         journal=engine.journal,
         open_intents=tuple(each.subject for each in engine.database.intents(INTENT)),
     )

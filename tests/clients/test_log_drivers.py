@@ -116,6 +116,38 @@ def test_receiver_that_comes_late_gets_all_in_order_and_the_daemon_may_die() -> 
         until(lambda: report(daemon, "early")["Delivered"] == COUNT, 15)
 
 
+def test_kills_of_the_daemon_lose_no_line_of_a_container_that_goes_on() -> None:
+    """A kill may repeat what was under way, in order; nothing is skipped."""
+    count = 2000
+    script = (
+        f"i=0; while [ $i -lt {count} ]; do echo $i; i=$((i+1)); "
+        "[ $((i%200)) = 0 ] && sleep 0.1; done; true"
+    )
+    with running_daemon("--live-restore") as daemon:
+        with Receiver(logreceivers.tcp(daemon.name), logreceivers.gelf_tcp) as receiver:
+            address = f"gelf-address=tcp://127.0.0.1:{receiver.port}"
+            options = ("--log-driver", "gelf", "--log-opt", address)
+            daemon.docker(
+                *("run", "-d", "--name", "goes-on", "--net", "none", *options),
+                *("busybox", "sh", "-c", script),
+                check=True,
+            )
+            for heard in (300, 1000):
+                assert len(receiver.wait(heard)) >= heard
+                daemon.kill()
+                daemon.start()
+            daemon.docker("wait", "goes-on", check=True)
+            until(lambda: report(daemon, "goes-on")["Delivered"] == count, 30)
+            got = [int(each) for each in receiver.wait(count)]
+            assert report(daemon, "goes-on")["Dropped"] == 0
+        assert logged(daemon, "goes-on") == [str(number) for number in range(count)]
+        expected = 0
+        for number in got:
+            assert number <= expected, f"{expected} to {number - 1} are missing"
+            expected = max(expected, number + 1)
+        assert expected == count
+
+
 def test_local_and_none(daemon: Daemon) -> None:
     run(daemon, "local-log", "--log-driver", "local")
     assert logged(daemon, "local-log") == LINES

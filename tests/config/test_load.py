@@ -68,6 +68,8 @@ FORMS: list[tuple[str, list[str], Any, Any]] = [
     ("tlscert", ["--tlscert", "/c"], "/c", "/c"),
     ("tlskey", ["--tlskey", "/k"], "/k", "/k"),
     ("operator-addr", ["--operator-addr="], "", ""),
+    ("api-half-open", ["--api-half-open", "9"], 9, 9),
+    ("api-header-timeout", ["--api-header-timeout=5"], 5, 5),
     ("api-cors-header", ["--api-cors-header", "*"], "*", "*"),
     ("containerd", ["--containerd", "/s"], "/s", "/s"),
     ("containerd-namespace", ["--containerd-namespace", "moby"], "moby", "moby"),

@@ -25,6 +25,8 @@ WRONG: list[tuple[Settings, str, str]] = [
     (Settings(max_concurrent_uploads=-2), "max-concurrent-uploads", "invalid max concurrent uploads: -2"),
     (Settings(max_download_attempts=0), "max-download-attempts", "invalid max download attempts: 0"),
     (Settings(default_shm_size=-1), "default-shm-size", "SHM size can not be less than 0"),
+    (Settings(api_half_open=0), "api-half-open", "invalid half-open limit: 0"),
+    (Settings(api_header_timeout=0), "api-header-timeout", "invalid header timeout: 0"),
     (Settings(timeline_retention=-1), "timeline-retention", "timeline retention can not be less than 0"),
     (Settings(events_retention=EventsRetention(count=-1)), "events-retention", "events retention can not be less than 0"),
     (Settings(storage_collection=StorageCollection(grace=-1)), "storage-collection", "times and sizes can not be less than 0"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import io
 import itertools
 import json
 import os
 import signal
 import socket
+import tarfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -335,7 +337,46 @@ class Remove(Operation):
         self.wait_for(lambda: not self.exists(), "the container is gone")
 
 
+class Build(Operation):
+    """A build with a command and a copy, from its context to its name."""
+
+    def ready(self) -> None: ...
+
+    def act(self) -> Answer:
+        answer = self.request("POST", f"/build?nocache=1&t={self.name}", built(self.name))
+        if answer.fine and "Successfully tagged" not in answer.text:
+            return Answer(503, answer.text)  # the refusal is the stream's last line
+        return answer
+
+    def again(self) -> None:
+        answer = self.act()
+        assert answer.fine, answer
+
+    def remove(self) -> None:
+        answer = self.request("DELETE", f"/images/{self.name}?force=1")
+        assert answer.status in (200, 404), answer
+        self.wait_for(self.nothing_left, "the build's containers and files are gone")
+
+    def nothing_left(self) -> bool:
+        shown = self.daemon.json("GET", "/containers/json?all=1")
+        names = [name for each in shown for name in each["Names"]]
+        files = list((self.daemon.root / "data" / "tmp").glob("build-*"))
+        return not files and not any(name.startswith("/build-") for name in names)
+
+
+def built(name: str) -> bytes:
+    """A context whose steps nobody else has."""
+    out = io.BytesIO()
+    dockerfile = f"FROM busybox\nENV q={name}\nCOPY f /f\nRUN cat /f > /g\n"
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for path, text in {"Dockerfile": dockerfile, "f": name}.items():
+            info = tarfile.TarInfo(path)
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text.encode()))
+    return out.getvalue()
+
+
 OPERATIONS: dict[str, type[Operation]] = {
     kind.__name__.lower(): kind
-    for kind in (Start, Deliver, Restart, Exec, Exit, Vanish, Stop, Remove)
+    for kind in (Start, Deliver, Restart, Exec, Exit, Vanish, Stop, Remove, Build)
 }

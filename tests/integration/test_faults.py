@@ -47,6 +47,7 @@ SERVICES = {
     "exec output": rf"{SUBJECT}/exec-[0-9a-f]+",
     "watcher": "root/watcher",
     "storage": "root/storage",
+    "builds": "root/builds",
     "api": "root/api",
 }
 # Inside the rest-for-one supervisor the channels depend on the process.

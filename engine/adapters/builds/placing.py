@@ -60,14 +60,17 @@ def _place(tree: DiskTree, picked: Picked, root: int, order: Order, owner: Owner
         _place_directory(source, root, target, owner)
         return
     if order.unpack and not picked.whole and (kind := _archive(source)) is not None:
-        make_directory(root, target, (0, 0))
+        os.close(make_directory(root, target, (0, 0)))
         with _opened(source, kind) as stream:
-            unpack(stream, root, target, Extraction())
+            unpack(stream, root, target, Extraction(clamp=True))
         return
     if order.target.endswith("/") or _is_directory(root, target):
         target = posixpath.join(target, posixpath.basename(picked.path.rstrip("/")))
     parent, _, name = target.rpartition("/")
-    directory = make_directory(root, parent or "/", owner)
+    try:
+        directory = make_directory(root, parent or "/", owner)
+    except InvalidParameter as error:
+        raise InvalidParameter(f"failed to copy files: lstat {target}: not a directory") from error
     try:
         _clear(directory, name, directory_too=True)
         Merge(owner).file(source, directory, name)
@@ -77,7 +80,12 @@ def _place(tree: DiskTree, picked: Picked, root: int, order: Order, owner: Owner
 
 def _place_directory(source: str, root: int, target: str, owner: Owner | None) -> None:
     existed = _is_directory(root, target)
-    os.close(make_directory(root, target, (0, 0)))
+    try:
+        os.close(make_directory(root, target, (0, 0)))
+    except InvalidParameter as error:
+        raise InvalidParameter(
+            f"failed to copy files: failed to copy directory: mkdir {target}: not a directory"
+        ) from error
     into = open_in_root(root, target, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fd = os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import grp
 import hashlib
 import os
+import posixpath
 import pwd
 import stat
 import tarfile
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import PurePosixPath
 from typing import Protocol
 
 from engine.adapters.rootfs.tarring import XATTR, attributes
@@ -52,9 +52,8 @@ class Sums:
         )
 
     def done(self, member: tarfile.TarInfo, found: Hash) -> None:
-        self.found[str(PurePosixPath("/", member.name.lstrip("/"))).lstrip("/") or "."] = (
-            found.hexdigest()
-        )
+        name = posixpath.normpath("/" + member.name.lstrip("/")).lstrip("/") or "."
+        self.found[name] = found.hexdigest()
 
 
 def file_hash(path: str, shown: str) -> str:

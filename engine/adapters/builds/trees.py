@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
+from typing import IO
 
 import trio
 
@@ -27,7 +28,7 @@ MISSING = (
 class DiskTree:
     """Below the descriptor `root`, which stays the caller's. `sums` are known hashes; without, files are hashed.
 
-    `context`: what is missing was perhaps left out by .dockerignore, and links that lead nowhere are refused.
+    `context`: what is missing was perhaps left out by .dockerignore.
     """
 
     def __init__(self, root: int, sums: Mapping[str, str] | None = None, *, context: bool) -> None:
@@ -51,6 +52,15 @@ class DiskTree:
     async def add(self, name: str, data: bytes) -> Picked:
         return await trio.to_thread.run_sync(self._add, name, data)
 
+    async def store(self, name: str, chunks: AsyncIterator[bytes], modified: int) -> Picked:
+        file = await trio.to_thread.run_sync(self._opened, name)
+        try:
+            async for chunk in chunks:
+                await trio.to_thread.run_sync(file.write, chunk)
+        finally:
+            await trio.to_thread.run_sync(file.close)
+        return await trio.to_thread.run_sync(self._stored, name, modified)
+
     def place(self, path: str) -> str:
         """Where this path of the tree is for the host, all links followed inside."""
         return self._host(link_target(self.root, _absolute(path)).lstrip("/"))
@@ -62,11 +72,16 @@ class DiskTree:
         path = source.removeprefix("/").removeprefix("./")
         if _is_pattern(path):
             pattern = posixpath.normpath(path)
-            found = [each for each in self._walk("") if matches(pattern, each)]
+            try:
+                found = [each for each in self._walk("") if matches(pattern, each)]
+            except InvalidParameter:  # no pattern at all, which dockerd lets match nothing
+                found = []
             return tuple(self._one(each) for each in found)
         return (self._one(path),)
 
     def _one(self, path: str) -> Picked:
+        if posixpath.normpath(path).split("/")[0] == "..":
+            raise InvalidParameter(f"forbidden path outside the build context: {path} ()")
         try:
             state = os.stat(place := self.place(path))
         except OSError as error:
@@ -90,9 +105,7 @@ class DiskTree:
         if os.path.islink(self._host(relative)):
             relative = link_target(self.root, _absolute(relative)).lstrip("/") or "."
             if not os.path.lexists(self._host(relative)):
-                if self._context:
-                    raise NotFound(f"lstat {path}: no such file or directory")
-                return path
+                return path  # it leads nowhere: dockerd takes the path itself
         elif self._sums is None or relative not in self._sums:
             relative = link_target(self.root, _absolute(relative)).lstrip("/") or "."
         if self._sums is not None:
@@ -114,9 +127,10 @@ class DiskTree:
             fd = open_in_root(self.root, _absolute(path), os.O_RDONLY | os.O_NONBLOCK)
         except OSError as error:
             raise NotFound(f"open {path}: {(error.strerror or '').lower()}") from error
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise InvalidParameter(f"read {path}: is a directory")
         with open(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise InvalidParameter(f"read {path}: is a directory")
             data = file.read(limit + 1)
         if len(data) > limit:
             raise InvalidParameter(f"{path} is larger than {limit} bytes")
@@ -134,6 +148,14 @@ class DiskTree:
             return
         finally:
             os.close(fd)
+
+    def _opened(self, name: str) -> IO[bytes]:
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+        return open(os.open(name, flags, 0o600, dir_fd=self.root), "wb")
+
+    def _stored(self, name: str, modified: int) -> Picked:
+        os.utime(name, (modified, modified), dir_fd=self.root)
+        return Picked(name, file_hash(self._host(name), name), whole=True)
 
     def _add(self, name: str, data: bytes) -> Picked:
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -19,6 +19,7 @@ from engine.adapters.builds.trees import DiskTree
 from engine.adapters.rootfs.changes import write_layer
 from engine.adapters.rootfs.layers import Layers, layers, read_only
 from engine.adapters.rootfs.mounting import mounted
+from engine.adapters.rootfs.openat2 import open_in_root
 from engine.adapters.rootfs.threads import consumed, produced
 from engine.adapters.rootfs.untarring import unpack
 from engine.domain.builds.ports import Order, Picked, Tree
@@ -61,8 +62,11 @@ class HostWorkshop:
         sums = Sums()
         root = await trio.to_thread.run_sync(_made, path)
         try:
-            plain = _limited(decompressed(chunks), self._limit)
-            await consumed(plain, partial(_unpack, root, sums))
+            async with (
+                aclosing(decompressed(chunks)) as plain,
+                aclosing(_limited(plain, self._limit)) as measured,
+            ):
+                await consumed(measured, partial(_unpack, root, sums))
             yield DiskTree(root, sums.found, context=True)
         finally:
             os.close(root)
@@ -73,6 +77,14 @@ class HostWorkshop:
         root = await trio.to_thread.run_sync(_made, path)
         try:
             yield str(path), DiskTree(root, context=True)
+        finally:
+            os.close(root)
+
+    @asynccontextmanager
+    async def below(self, build_id: str, name: str, path: str) -> AsyncIterator[DiskTree]:
+        root = await trio.to_thread.run_sync(_opened_below, self._place(build_id, name), path)
+        try:
+            yield DiskTree(root, context=True)
         finally:
             os.close(root)
 
@@ -139,8 +151,18 @@ def _made(path: Path) -> int:
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
+def _opened_below(place: Path, path: str) -> int:
+    above = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return open_in_root(above, f"/{path}", os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise InvalidParameter(f"{path}: {(error.strerror or '').lower()}") from error
+    finally:
+        os.close(above)
+
+
 def _unpack(root: int, sums: Sums, source: IO[bytes]) -> None:
-    unpack(source, root, "/", Extraction(), sums)
+    unpack(source, root, "/", Extraction(clamp=True), sums)
 
 
 def _move(source: str, target: str) -> None:

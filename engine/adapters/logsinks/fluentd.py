@@ -21,6 +21,7 @@ from engine.domain.logs.values import go_bool
 _EVENT_TIME = 0  # the extension's type
 
 _encode = msgspec.msgpack.Encoder().encode
+_message = msgspec.msgpack.Decoder(tuple[msgspec.Raw, msgspec.Raw, dict[str, object]])
 _answers = msgspec.msgpack.Decoder(dict[str, str])
 
 
@@ -43,7 +44,6 @@ class FluentdSink:
         self._fields = fields
         self._acknowledged = acknowledged
         self._precise = precise
-        self._chunk = ""
 
     async def connect(self) -> None:
         await self._connection.connect()
@@ -52,8 +52,7 @@ class FluentdSink:
         message: list[object] = [self._tag, [self._entry(line) for line in lines]]
         option: dict[str, object] = {"size": len(lines)}
         if self._acknowledged:
-            self._chunk = base64.b64encode(os.urandom(16)).decode()
-            option["chunk"] = self._chunk
+            option["chunk"] = base64.b64encode(os.urandom(16)).decode()
         return [_encode([*message, option])]
 
     def _entry(self, line: Line) -> tuple[object, dict[str, str]]:
@@ -76,9 +75,14 @@ class FluentdSink:
         return msgspec.msgpack.Ext(_EVENT_TIME, struct.pack(">II", seconds, rest))
 
     async def send(self, messages: Sequence[bytes]) -> None:
-        await self._connection.send(messages)
         if not self._acknowledged:
+            await self._connection.send(messages)
             return
+        for message in messages:
+            await self._connection.send([message])
+            await self._acknowledgement(_message.decode(message)[2]["chunk"])
+
+    async def _acknowledgement(self, chunk: object) -> None:
         answer = b""
         while True:
             piece = await self._connection.receive(4096)
@@ -89,7 +93,7 @@ class FluentdSink:
                 acknowledged = _answers.decode(answer).get("ack")
             except msgspec.DecodeError:
                 continue  # there is more to come
-            if acknowledged != self._chunk:
+            if acknowledged != chunk:
                 raise OSError(errno.EPROTO, "the acknowledgement is of another message")
             return
 

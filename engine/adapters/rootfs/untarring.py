@@ -97,6 +97,8 @@ class _Unpacking:
 
     def take(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
         name = posixpath.normpath(member.name.lstrip("/") or ".")
+        if self._how.clamp:
+            name = posixpath.normpath(f"/{name}").lstrip("/") or "."
         if name == ".." or name.startswith("../"):
             raise _refused(f'"{member.name}" is outside of "{self._path or "/"}"')
         if name == ".":
@@ -220,6 +222,8 @@ class _Unpacking:
     def _link(self, member: tarfile.TarInfo, parent: int, last: str) -> None:
         """To what the archive, or an earlier copy, has put below the same directory."""
         target = posixpath.normpath(member.linkname.lstrip("/"))
+        if self._how.clamp:
+            target = posixpath.normpath(f"/{target}").lstrip("/")
         if target == ".." or target.startswith("../"):
             raise _refused(
                 f'invalid hardlink "{posixpath.normpath("/" + target)}" -> "{member.linkname}"'

@@ -36,6 +36,12 @@ class Build:
         self._sources = [*_found(work, options.cache_from)] if options.cache_from else None
 
     async def run(self) -> Image:
+        if self._plan.gaps:
+            shown = "".join(f"    {each}\n" for each in self._plan.gaps)
+            await self._talk.warn(
+                f"[WARNING]: Empty continuation line found in:\n{shown}"
+                "[WARNING]: Empty continuation lines will become errors in a future release.\n"
+            )
         for meta in self._plan.meta:
             await self._title(meta)
             for name, value in meta.arguments:
@@ -45,7 +51,7 @@ class Build:
         state: StageState | None = None
         for index, stage in enumerate(self._plan.stages):
             if stage.begin.stage and stage.begin.stage in self._done:
-                raise InvalidParameter(f"duplicate name {stage.begin.stage}")
+                raise InvalidParameter(f"{stage.begin.stage} stage name already used")
             state = await self._stage(stage)
             self._done[str(index)] = state
             if stage.begin.stage:

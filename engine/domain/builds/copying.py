@@ -7,13 +7,13 @@ import posixpath
 import re
 from collections.abc import Sequence
 
+from engine.domain.builds.downloads import download
 from engine.domain.builds.instructions import Copy
-from engine.domain.builds.output import Talk
 from engine.domain.builds.ports import Order, Picked, Tree
 from engine.domain.builds.state import StageState
 from engine.domain.builds.work import Work
 from engine.domain.images.facade import Image, Space
-from engine.errors import InvalidParameter, NotImplementedHere, prefixed
+from engine.errors import InvalidParameter, prefixed
 
 __all__ = ["Copying", "is_url"]
 
@@ -24,10 +24,9 @@ _HEREDOC = re.compile(r"<<-?[\"']?([^\"']+)[\"']?\Z")
 class Copying:
     """One COPY or ADD, its words filled in."""
 
-    def __init__(self, copy: Copy, state: StageState, work: Work, talk: Talk) -> None:
+    def __init__(self, copy: Copy, state: StageState, work: Work) -> None:
         self._copy = copy
         self._work = work
-        self._talk = talk
         self._heredocs = {each.name: each for each in copy.heredocs}
         self._state = state
         self.sources = [self._word(each) for each in copy.sources]
@@ -81,7 +80,7 @@ class Copying:
         return [(tree, await tree.add(name, content.encode("utf-8", "surrogateescape")))]
 
     async def _download(self, url: str) -> Found:
-        raise NotImplementedHere(f"{url}: ADD of URLs is not supported yet")
+        return [await download(url, self.target, self._work)]
 
     def _hash(self) -> str:
         hashes = [picked.hash for _, picked in self._found]

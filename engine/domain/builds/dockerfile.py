@@ -26,11 +26,12 @@ class Heredoc(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One instruction. `name` and `trigger` (of an ONBUILD) are upper case; `number` counts from 1."""
+    """One instruction. `name` and `trigger` (of an ONBUILD) are upper case; `number` counts from 1, `last` is its last line."""
 
     name: str
     original: str
     number: int = 1
+    last: int = 1
     trigger: str = ""
     json: bool = False
     flags: tuple[str, ...] = ()
@@ -39,8 +40,11 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Dockerfile(msgspec.Struct, frozen=True):
+    """`gaps` are the instructions with an empty line in their middle, which the parser joins over."""
+
     lines: tuple[Line, ...]
     escape: str = "\\"
+    gaps: tuple[str, ...] = ()
 
 
 def parse(data: bytes) -> Dockerfile:
@@ -50,9 +54,11 @@ def parse(data: bytes) -> Dockerfile:
     if not data.strip():
         raise InvalidParameter("the Dockerfile cannot be empty")
     text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-    if "\0" in text or any("\udc80" <= each <= "\udcff" for each in text):
+    if any("\udc80" <= each <= "\udcff" for each in text):
         text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return Dockerfile(tuple(_lines(text)), _escape(text))
+    _refuse_nul(text)
+    lines = tuple(_lines(text))
+    return Dockerfile(lines, _escape(text), tuple(_gaps(lines, text.split("\n"))))
 
 
 def parse_line(text: str) -> Line:
@@ -69,7 +75,7 @@ def _lines(text: str) -> list[Line]:
     try:
         found: Sequence[Any] = dockerfile.parse_string(text)
     except dockerfile.GoParseError as error:
-        raise InvalidParameter(_failure(str(error), text)) from error
+        raise InvalidParameter(f"failed to parse Dockerfile: {error}") from error
     return [_line(each) for each in found]
 
 
@@ -79,12 +85,21 @@ def _line(found: Any) -> Line:
         name=found.cmd.upper(),
         original=found.original.rstrip("\n"),
         number=found.start_line,
+        last=found.end_line,
         trigger=trigger,
         json=found.json,
         flags=tuple(found.flags),
         value=tuple(found.value),
         heredocs=tuple(_heredocs(found.heredocs, found.original)),
     )
+
+
+def _gaps(lines: Iterable[Line], text: Sequence[str]) -> list[str]:
+    return [
+        line.original
+        for line in lines
+        if not line.heredocs and any(not each.strip() for each in text[line.number : line.last])
+    ]
 
 
 def _heredocs(found: Iterable[Any], original: str) -> list[Heredoc]:
@@ -114,23 +129,11 @@ def _escape(text: str) -> str:
     return "\\"
 
 
-def _failure(reason: str, text: str) -> str:
-    """The parser's words; those about one line come with its number in dockerd's, as far as it can be told."""
-    number = _line_of(reason, text)
-    return f"dockerfile parse error line {number}: {reason}" if number else reason
-
-
-def _line_of(reason: str, text: str) -> int:
+def _refuse_nul(text: str) -> None:
+    """The parser's strings end at a NUL, and no instruction has one."""
     for number, line in enumerate(text.splitlines(), 1):
-        word, _, rest = line.strip().partition(" ")
-        word, rest = word.upper(), rest.strip()
-        if "must have two arguments" in reason and reason.startswith(word) and word:
-            if rest and "=" not in rest and " " not in rest:
-                return number
-        elif "can't find = in" in reason and word in ("ENV", "LABEL"):
-            wanted = reason.partition('"')[2].partition('"')[0]
-            if wanted and wanted in rest.split():
-                return number
-        elif "arrays must be comprised of strings only" in reason and rest.startswith("["):
-            return number
-    return 0
+        if "\0" in line:
+            word = (line.split() or [""])[0].upper()
+            raise InvalidParameter(
+                f"dockerfile parse error line {number}: unknown instruction: {word}"
+            )

@@ -11,17 +11,19 @@ import trio
 from engine.domain.builds import ignoring
 from engine.domain.builds.build import Build
 from engine.domain.builds.dockerfile import LIMIT, parse
+from engine.domain.builds.downloads import fetch_context
 from engine.domain.builds.instructions import Pairs, Plan, read_plan
 from engine.domain.builds.leavings import BuildsService, Leavings, intent
 from engine.domain.builds.options import BuildOptions
 from engine.domain.builds.output import BuildFailed, Message, Sink, short
-from engine.domain.builds.ports import Tree, Workshop
+from engine.domain.builds.ports import Fetcher, Tree, Workshop
 from engine.domain.builds.work import Work
 from engine.domain.containers.facade import Containers
 from engine.domain.events.facade import Batch, Journal
 from engine.domain.images.facade import Images
 from engine.domain.names.references import Reference, familiar
-from engine.errors import InvalidParameter, NotFound, NotImplementedHere
+from engine.errors import InvalidParameter, NotFound
+from supervisors import Refusal
 
 __all__ = ["BuildFailed", "BuildOptions", "Builds"]
 
@@ -39,12 +41,14 @@ class Builds:
         images: Images,
         containers: Containers,
         workshop: Workshop,
+        fetcher: Fetcher,
         journal: Journal,
         open_intents: tuple[str, ...] = (),
     ) -> None:
         self._images = images
         self._containers = containers
         self._workshop = workshop
+        self._fetcher = fetcher
         self._journal = journal
         self._open = open_intents
         self._leavings = Leavings()
@@ -86,6 +90,7 @@ class Builds:
                     images=self._images,
                     containers=self._containers,
                     workshop=self._workshop,
+                    fetcher=self._fetcher,
                     bench=bench,
                     leavings=self._leavings,
                     stack=stack,
@@ -99,7 +104,11 @@ class Builds:
         self, work: Work, chunks: AsyncIterator[bytes], tags: list[Reference], sink: Sink
     ) -> None:
         plan = await self._plan(work, chunks)
-        image = await Build(plan, work, sink).run()
+        try:
+            image = await Build(plan, work, sink).run()
+        except Refusal:
+            await sink.failed()
+            raise
         with trio.move_on_after(LAST_WORK):
             await self._leavings.gone(work.id)
         await sink.send({"stream": f"Successfully built {short(image.id)}\n"})
@@ -134,11 +143,19 @@ class Builds:
         """Take the context in, and read the Dockerfile."""
         options = work.options
         name = options.dockerfile or DOCKERFILE
-        tree: Tree = await work.stack.enter_async_context(self._workshop.receive(work.id, chunks))
-        data = await self._dockerfile(tree, name)
+        tree: Tree
+        data: bytes | None = None
+        if options.remote:
+            tree, data = await fetch_context(options.remote, work)
+        else:
+            receiving = self._workshop.receive(work.id, chunks)
+            tree = await work.stack.enter_async_context(receiving)
+        if data is None:
+            data = await self._dockerfile(tree, name)
+        found = data
         await ignoring.apply(tree, name)
         work.context = tree
-        plan = await trio.to_thread.run_sync(lambda: read_plan(parse(data)))
+        plan = await trio.to_thread.run_sync(lambda: read_plan(parse(found)))
         return _aimed(plan, options)
 
     async def _dockerfile(self, tree: Tree, name: str) -> bytes:
@@ -157,21 +174,19 @@ class Builds:
 
 
 def _aimed(plan: Plan, options: BuildOptions) -> Plan:
-    """Up to the target's stage, with the client's labels as its last step."""
+    """Up to the target's stage, with the client's labels as its last steps."""
     if options.target:
         wanted = options.target.lower()
         names = [each.begin.stage for each in plan.stages]
         if wanted in names:
             index = names.index(wanted)
-        elif wanted.isdecimal() and int(wanted) < len(plan.stages):
-            index = int(wanted)
         else:
             raise InvalidParameter(f"failed to reach build target {options.target} in Dockerfile")
         plan.stages = plan.stages[: index + 1]
-    if options.labels:
-        pairs = tuple(sorted((name, _literal(value)) for name, value in options.labels.items()))
-        shown = " ".join(f"{name}={options.labels[name]}" for name, _ in pairs)
-        plan.stages[-1].steps.append(Pairs(name="LABEL", source=f"LABEL {shown}", pairs=pairs))
+    for name, value in sorted(options.labels.items()):
+        pair = (_literal(name), _literal(value))
+        source = f"LABEL {name}={value}"
+        plan.stages[-1].steps.append(Pairs(name="LABEL", source=source, pairs=(pair,)))
     return plan
 
 
@@ -182,8 +197,6 @@ def _literal(value: str) -> str:
 
 def _check(options: BuildOptions) -> None:
     """What this engine cannot do is refused before anything is read."""
-    if options.remote:
-        raise NotImplementedHere("remote build contexts are not supported yet: send the context")
     if options.squash:
         raise InvalidParameter("squash is only supported with experimental mode")
 

@@ -100,11 +100,12 @@ class Plan(msgspec.Struct):
     meta: list[Arg]
     stages: list[Stage]
     escape: str
+    gaps: tuple[str, ...] = ()
 
 
 def read_plan(file: Dockerfile) -> Plan:
     """InvalidParameter names the line."""
-    plan = Plan([], [], file.escape)
+    plan = Plan([], [], file.escape, file.gaps)
     for line in file.lines:
         made = _numbered(line)
         if isinstance(made, From):
@@ -166,10 +167,8 @@ def _from(line: Line) -> From:
 
 
 def _command(line: Line) -> Run:
-    """RUN needs arguments; an empty CMD or ENTRYPOINT takes an inherited one away."""
+    """Also without arguments: dockerd's classic builder lets the shell complain."""
     _flags(line)
-    if line.name == "RUN" and not line.value:
-        raise _requires(line, "at least one argument")
     return Run(
         name=line.name,
         source=line.original,
@@ -214,7 +213,10 @@ def _arg(line: Line) -> Arg:
 
 def _copy(line: Line) -> Copy:
     if len(line.value) < 2:
-        raise _requires(line, "at least two arguments")
+        raise _requires(
+            line,
+            "at least two arguments, but only one was provided. Destination could not be determined",
+        )
     known = ("chown", "from") if line.name == "COPY" else ("chown",)
     flags = _flags(line, *known)
     return Copy(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from engine.errors import EngineError
 __all__ = ["BuildFailed", "Sink", "Talk", "short"]
 
 Message = Mapping[str, Any]
+HELD = 4096
+"""Messages; of more, the last are kept."""
 RED, PLAIN = "\x1b[91m", "\x1b[0m"
 
 
@@ -24,14 +27,21 @@ class BuildFailed(EngineError):
 
 
 class Sink:
-    """Where the messages go. A quiet build's go nowhere."""
+    """Where the messages go. Those of a quiet build wait, and are told only if it fails."""
 
     def __init__(self, channel: trio.MemorySendChannel[Message], *, quiet: bool) -> None:
         self._channel = channel
         self.quiet = quiet
+        self._held: deque[Message] = deque(maxlen=HELD)
 
     async def send(self, message: Message) -> None:
-        if not self.quiet:
+        if self.quiet:
+            self._held.append(message)
+        else:
+            await self._channel.send(message)
+
+    async def failed(self) -> None:
+        for message in self._held:
             await self._channel.send(message)
 
     async def tell(self, message: Message) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-__all__ = ["Order", "Picked", "Tree", "Workshop"]
+__all__ = ["Fetched", "Fetcher", "Order", "Picked", "Tree", "Workshop"]
 
 
 class Picked(msgspec.Struct, frozen=True):
@@ -48,6 +48,9 @@ class Tree(Protocol):
     async def add(self, name: str, data: bytes) -> Picked:
         """Put a file of our own at the top, and pick it."""
 
+    async def store(self, name: str, chunks: AsyncIterator[bytes], modified: int) -> Picked:
+        """The same for a download, for its owner alone; its hash stands without a kind, as in dockerd."""
+
 
 class Workshop(Protocol):
     """Mounts are containerd's. A build's files lie in a directory of its own until `discard`."""
@@ -59,6 +62,9 @@ class Workshop(Protocol):
 
     def directory(self, build_id: str, name: str) -> AbstractAsyncContextManager[tuple[str, Tree]]:
         """An empty directory, and what will be in it as a tree."""
+
+    def below(self, build_id: str, name: str, path: str) -> AbstractAsyncContextManager[Tree]:
+        """A directory inside the one of this name, as a tree. InvalidParameter where it is none."""
 
     def root(self, mounts: Sequence[Any]) -> AbstractAsyncContextManager[Tree]:
         """An image's root, to copy from."""
@@ -80,3 +86,21 @@ class Workshop(Protocol):
 
     async def left_over(self) -> Sequence[str]:
         """The builds that have files."""
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """What an URL led to: its name ("" for none), and when it was last changed (seconds, 0 unknown)."""
+
+    name: str
+    media_type: str
+    modified: int
+    chunks: Any
+
+
+class Fetcher(Protocol):
+    """Downloads. Both raise InvalidParameter, and DeadlineExceeded for who does not answer."""
+
+    def http(self, url: str) -> AbstractAsyncContextManager[Fetched]: ...
+
+    async def git(self, url: str, directory: str) -> str:
+        """Fill the directory; the path in it that the URL names."""

@@ -104,15 +104,13 @@ class Steps:
             await self._commit(f"SHELL [{' '.join(step.argv)}]")
             return
         argv = state.command(step.argv, exec=step.exec)
+        if step.name == "ENTRYPOINT" and not step.argv:
+            argv = []
         if step.name == "CMD":
             state.put(cmd=argv)
             state.command_set = bool(step.argv)
-        elif step.exec or step.argv:
-            state.put(entrypoint=argv or None)
-            if not state.command_set:
-                state.put(cmd=None)
         else:
-            state.put(entrypoint=None)
+            state.put(entrypoint=argv or None)
             if not state.command_set:
                 state.put(cmd=None)
         await self._commit(f"{step.name} {quoted_list(argv)}")
@@ -158,10 +156,11 @@ class Steps:
         config = nop(state.config, f"#(nop) WORKDIR {path}")
         if await self._cached(config):
             return
-        container = await self._announce(config)
         bench, workshop = self._work.bench, self._work.workshop
         async with bench.space(state.image) as space:
             await workshop.make_directory(space.mounts, path)
+            container = await self._announce(config)
+            config = self._merged(config)
             step = self._step(config, container)
             layer = (space, workshop.layer(space.mounts))
             state.image = await bench.derive(state.image, step, layer)
@@ -172,7 +171,7 @@ class Steps:
         origin = await self._origin(step.origin, self._talk) if step.origin else None
         if step.origin and origin is None:
             raise InvalidParameter(f"invalid from flag value {step.origin}: it has no files")
-        copying = Copying(step, state, work, self._talk)
+        copying = Copying(step, state, work)
         comment = await copying.find(origin)
         config = nop(state.config, f"#(nop) {comment}")
         if await self._cached(config):
@@ -215,8 +214,16 @@ class Steps:
         if await self._cached(config):
             return
         container = await self._announce(config)
-        state.image = await self._work.bench.derive(state.image, self._step(config, container))
+        step = self._step(self._merged(config), container)
+        state.image = await self._work.bench.derive(state.image, step)
         await self._removed(container)
+
+    def _merged(self, config: ContainerConfig) -> ContainerConfig:
+        """A container without an entrypoint has its image's, also for those that compare it later."""
+        image = self._state.image
+        if image is None or config.entrypoint is not None:
+            return config
+        return msgspec.structs.replace(config, entrypoint=image.config.config.entrypoint)
 
     async def _cached(self, config: ContainerConfig) -> bool:
         found = await self._prober.probe(self._state.image, config, self._work.bench)

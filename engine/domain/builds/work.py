@@ -9,7 +9,7 @@ import trio
 from engine.domain.builds.leavings import Leavings
 from engine.domain.builds.options import BuildOptions
 from engine.domain.builds.output import Talk
-from engine.domain.builds.ports import Tree, Workshop
+from engine.domain.builds.ports import Fetcher, Tree, Workshop
 from engine.domain.containers.facade import Containers
 from engine.domain.images.facade import Image, Images, Workbench
 from engine.errors import NotFound
@@ -30,6 +30,7 @@ class Work:
         images: Images,
         containers: Containers,
         workshop: Workshop,
+        fetcher: Fetcher,
         bench: Workbench,
         leavings: Leavings,
         stack: AsyncExitStack,
@@ -39,6 +40,7 @@ class Work:
         self.images = images
         self.containers = containers
         self.workshop = workshop
+        self.fetcher = fetcher
         self.bench = bench
         self.leavings = leavings
         self.stack = stack

@@ -19,7 +19,7 @@ from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import KIND, Removal, Status, to_document
 from engine.domain.containers.stop import kill
 from engine.domain.events.facade import Batch
-from engine.errors import Conflict, NotFound, SystemFailure, Unavailable
+from engine.errors import Conflict, DeadlineExceeded, NotFound, SystemFailure, Unavailable
 from supervisors import Refusal, ServiceUnavailable
 
 
@@ -70,12 +70,12 @@ async def _begin(cell: Cell, outside: Outside, removal: Removal) -> None:
 async def finish(cell: Cell, outside: Outside, *, lazily: bool = False) -> None:
     """Do, or go on with, a removal that has begun. Needs the slot; a failure leaves the container `dead`.
 
-    Where a part is only away, the container stays `removing`, and its operator goes on later.
+    Where a part is only away, or does not answer, the container stays `removing`, and its operator goes on later.
     `lazily` leaves the ended task and the root to `leavings`.
     """
     try:
         await _release(cell, outside, lazily=lazily)
-    except (Unavailable, ServiceUnavailable):
+    except (Unavailable, ServiceUnavailable, DeadlineExceeded):
         raise
     except (Refusal, OSError) as error:
         record = cell.record.with_state(status=Status.DEAD, error=str(error))

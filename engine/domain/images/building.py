@@ -21,7 +21,7 @@ from engine.domain.images.config import History, ImageConfig, RootFS, chain_ids,
 from engine.domain.images.ingest import Ingest
 from engine.domain.images.labels import ENGINE, config_labels, manifest_labels
 from engine.domain.images.manifests import CONFIG, LAYER, MANIFEST, make_manifest
-from engine.domain.images.messages import Adopt, Message
+from engine.domain.images.messages import Adopt, Message, Replace
 from engine.domain.images.ports import Descriptor, Resource
 from engine.domain.images.store import Store
 from engine.domain.images.times import rfc3339
@@ -194,7 +194,7 @@ class Workbench:
 
     async def adopt(self, image: Image, parent: Image) -> None:
         """Let an image that was found by its history be the parent's child from now on."""
-        await self._mailbox.ask(Adopt(replace(image, parent=parent.id), ()))
+        await self._mailbox.ask(Replace(replace(image, parent=parent.id)))
 
     def _nothing(self) -> ImageConfig:
         """What `FROM scratch` begins with."""

@@ -31,6 +31,10 @@ FIRST_PAUSE, LAST_PAUSE = 0.25, 10.0
 LAST_LINES = 2.0
 """Seconds that the daemon's end waits for a delivery."""
 
+PIECE = 64
+"""Lines that are encoded before it is others' turn: 2 ms with the most costly (compressed) format."""
+
+_locks: trio.lowlevel.RunVar[trio.Lock] = trio.lowlevel.RunVar("log reads")
 _FAILURES = (OSError, EngineError, trio.TooSlowError, trio.BrokenResourceError)
 
 
@@ -148,21 +152,38 @@ class DeliveryService(Worker):
         while True:
             # Asked before the read, so that it holds for what the read has seen.
             seen = delivery.version
-            found = await trio.to_thread.run_sync(self._next, sink)
-            if found is None:
+            async with _reading():
+                batch = await trio.to_thread.run_sync(delivery.spool.read)
+            if batch is None:
                 if delivery.over and await self._nothing_left():
                     return True
                 await delivery.news(seen)
                 continue
-            batch, messages = found
+            messages = await _encoded(sink, batch)
             with trio.fail_after(SEND_LIMIT):
                 await sink.send(messages)
             delivery.spool.commit(batch)
             self._pause, self._complaint = FIRST_PAUSE, ""
 
-    def _next(self, sink: Sink) -> tuple[Batch, list[bytes]] | None:
-        batch = self._delivery.spool.read()
-        return None if batch is None else (batch, sink.encode(batch.lines))
+
+async def _encoded(sink: Sink, batch: Batch) -> list[bytes]:
+    """On the loop, in short pieces: threads that work for long in Python make it wait for their
+    turns at the interpreter, by more than the work takes."""
+    messages: list[bytes] = []
+    for start in range(0, len(batch.lines), PIECE):
+        messages += sink.encode(batch.lines[start : start + PIECE])
+        await trio.lowlevel.checkpoint()
+    return messages
+
+
+def _reading() -> trio.Lock:
+    """One block is decoded at a time, of all deliveries."""
+    try:
+        return _locks.get()
+    except LookupError:
+        lock = trio.Lock()
+        _locks.set(lock)
+        return lock
 
 
 def _told(error: BaseException) -> str:

@@ -39,7 +39,7 @@ class Sink(Protocol):
     async def connect(self) -> None: ...
 
     def encode(self, lines: Sequence[Line]) -> list[bytes]:
-        """The messages of these lines. Called in a worker thread."""
+        """The messages of a few lines."""
 
     async def send(self, messages: Sequence[bytes]) -> None:
         """Returns once the receiver, or its host, has them."""

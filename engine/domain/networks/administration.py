@@ -14,7 +14,7 @@ from engine.domain.networks.book import Book, bridge_rules
 from engine.domain.networks.filters import prunable
 from engine.domain.networks.ports import Change, Links, Store
 from engine.domain.networks.publishing import Publishing
-from engine.domain.networks.records import NetworkRecord
+from engine.domain.networks.records import ISOLATED, NetworkRecord
 from engine.domain.networks.sandboxes import Sandboxes
 from engine.domain.networks.settings import NetworkSettings
 from engine.errors import Conflict, EngineError, Forbidden
@@ -117,10 +117,10 @@ class Administration:
         else:
             subnet = pools.allocate(self._settings.all_pools, taken, version)
         suffix = "6" if isinstance(subnet, IPv6Network) else ""
-        return {
-            f"subnet{suffix}": str(subnet),
-            f"gateway{suffix}": gateway or str(pools.gateway_of(subnet).ip),
-        }
+        mode = record.gateway_mode6 if suffix else record.gateway_mode
+        if mode != ISOLATED:  # there nobody is the gateway
+            gateway = gateway or str(pools.gateway_of(subnet).ip)
+        return {f"subnet{suffix}": str(subnet), f"gateway{suffix}": gateway}
 
     @contextlib.asynccontextmanager
     async def _undone(self, record: NetworkRecord) -> AsyncIterator[None]:

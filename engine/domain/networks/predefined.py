@@ -18,7 +18,7 @@ from typing import Any
 
 from engine.domain.networks import pools
 from engine.domain.networks.ports import BridgeSpec, HostView
-from engine.domain.networks.records import EXIT, EXIT6, NetworkRecord
+from engine.domain.networks.records import EXIT, EXIT6, ISOLATED, NetworkRecord
 from engine.domain.networks.settings import NetworkSettings
 
 _OPTION = "com.docker.network.bridge."
@@ -137,10 +137,10 @@ def bridge_spec(record: NetworkRecord, alias: str) -> BridgeSpec:
     return BridgeSpec(
         name=record.bridge,
         address=IPv4Interface(f"{record.gateway}/{IPv4Network(record.subnet).prefixlen}")
-        if record.subnet
+        if record.subnet and record.gateway_mode != ISOLATED
         else None,
         address6=IPv6Interface(f"{record.gateway6}/{IPv6Network(record.subnet6).prefixlen}")
-        if record.subnet6
+        if record.subnet6 and record.gateway_mode6 != ISOLATED
         else None,
         mac=":".join(f"{byte:02x}" for byte in (0x02, 0x42, *digest[:4])),
         mtu=record.mtu,

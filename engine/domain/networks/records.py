@@ -7,6 +7,9 @@ import msgspec
 SCHEMA = 1
 EXIT, EXIT6 = "DefaultGatewayIPv4", "DefaultGatewayIPv6"
 """Auxiliary addresses with a meaning, as dockerd calls them."""
+NAT, ROUTED, ISOLATED, UNPROTECTED = "nat", "routed", "isolated", "nat-unprotected"
+"""How a bridge network meets the outside: under the host's address; under its own, published ports
+open; not even with the host; as the first, all ports open to who knows a route."""
 
 
 class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +38,8 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
     mtu: int = 0
     icc: bool = True
     masquerade: bool = True
+    gateway_mode: str = NAT
+    gateway_mode6: str = NAT
     internal: bool = False
     attachable: bool = False
     options: dict[str, str] = {}
@@ -85,6 +90,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 class PublishedPort(msgspec.Struct, frozen=True, kw_only=True):
     """A port that the host forwards; `host_ip` is "0.0.0.0", "::" or one address of the host.
+
+    `host_port` 0: on a routed network, the container's own port is open, and none of the host's.
 
     `near`: for clients with private addresses alone (`publish-policy: lan`).
     """

@@ -66,6 +66,7 @@ def owner(path: str, known: Known) -> str:
     if top == "containerd":
         return _of_containerd(path, known)
     if top == "logs":
+        # What is still to be delivered, also of removed containers: the logs room sweeps it.
         return LOGS
     if top == "tmp":
         return _of_tmp(rest)

@@ -19,6 +19,7 @@ from tests.harness.daemon import UnixConnection
 
 LIMIT = 120
 _ID = re.compile(r"\b[0-9a-f]{12}\b|sha256:[0-9a-f]{64}\b")
+_PATH = re.compile(r"/\S+/overlay2/(?:ID|[0-9a-f]+)/(?:merged|diff)")
 OWN = {
     *(".dockerenv", "dev", "dev/console", "dev/pts", "dev/shm", "proc", "sys"),
     *("etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab"),
@@ -178,7 +179,13 @@ def _plain(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lines(data: bytes) -> list[str]:
-    text = _ID.sub("ID", data.decode(errors="replace")).replace("\r", "")
+    return shown(data.decode(errors="replace").split("\n"))
+
+
+def shown(lines: list[str]) -> list[str]:
+    """Without IDs, a daemon's own paths, and how a command's errors were cut into pieces."""
+    text = _ID.sub("ID", "\n".join(lines)).replace("\r", "").replace("\x1b[0m\x1b[91m", "")
+    text = re.sub(r"dial tcp: .*", "dial tcp: ...", _PATH.sub("", text))
     return [
         line
         for line in text.split("\n")

@@ -164,8 +164,10 @@ class _Expansion:
         if head[:1] == "}":
             self._at += 1
             return value
+        if head[:1] != ":":
+            raise self._failure("missing ':' in substitution")
         if head not in (":-", ":+"):
-            raise self._failure(f"unsupported modifier ({head}) in substitution")
+            raise self._failure(f"unsupported modifier ({head[1:]}) in substitution")
         self._at += 2
         word = self._until("}")
         if head == ":-":

@@ -13,6 +13,7 @@ import trio
 
 from config.schema import Settings
 from engine.api.routes import Rooms, register
+from engine.domain.builds.facade import Builds
 from engine.domain.containers.restoring import Restoring
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Events
@@ -23,6 +24,7 @@ from engine.domain.system.vigil import Vigil
 from engine.wiring.operators import Operators
 from supervisors import Supervisor
 from tests.engine.api.serving import Answer, ask, serving
+from tests.engine.domain.builds.rooms import FakeFetcher, FakeWorkshop
 from tests.engine.domain.containers.rooms import Daemon, running
 from tests.engine.domain.system.test_facade import system
 from tests.fakes import images_room
@@ -78,9 +80,19 @@ class House:
         assert (await self.ask("POST", f"/containers/{name}/start")).status == 204
         return made
 
+    def builds(self) -> Builds:
+        """On the same containers and images; what the workshop is given, it forgets."""
+        fakes: dict[str, Any] = {
+            "workshop": FakeWorkshop(),
+            "fetcher": FakeFetcher(),
+            "journal": self.daemon.outside.journal,
+        }
+        return Builds(images=self.images.images, containers=self.daemon.containers, **fakes)
+
     def rooms(self) -> Rooms:
         daemon = self.daemon
         return Rooms(
+            builds=self.builds(),
             containers=daemon.containers,
             contents=daemon.contents,
             commits=daemon.commits,

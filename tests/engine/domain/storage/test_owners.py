@@ -52,7 +52,6 @@ KNOWN = Known(
         (f"containers/{GONE}", "unowned"),
         (f"containers/{GONE}/{GONE}-json.log", "unowned"),
         ("containers/readme", "foreign"),
-        ("logs", "logs"),
         (f"logs/{GONE}/container-cached.log", "logs"),
         ("volumes", "state"),
         ("volumes/vol", "volumes"),
