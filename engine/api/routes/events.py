@@ -16,7 +16,6 @@ from engine.api.routes.streams import moment
 from engine.domain.events.facade import EventFilter
 from engine.errors import InvalidParameter
 
-
 SECOND = 1_000_000_000
 
 
