@@ -21,13 +21,15 @@ from engine.domain.containers.task import create_task
 from engine.domain.containers.volumes import mount_events
 from engine.domain.events.facade import Batch
 from engine.domain.networks.facade import Sandbox
-from engine.errors import SystemFailure
+from engine.errors import SystemFailure, Unavailable
 from engine.models.networks import EndpointSettings
 from supervisors import Refusal
 
 
 async def start(cell: Cell, outside: Outside) -> None:
     """Row 56. Needs the slot. A start that fails leaves no trace but its reason and exit code in the record."""
+    if outside.shutting_down:  # whoever stops all would not see this one
+        raise Unavailable("the daemon is shutting down")
     if cell.starting:  # an earlier start could neither be finished nor undone
         await undo_start(cell, outside, "the start was interrupted", put_off=True)
     await delete_task(cell, outside)
