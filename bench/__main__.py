@@ -18,6 +18,7 @@ from pathlib import Path
 
 from bench import fsyncs
 from bench.engines import Contestant, Dockerd, dockerd_program
+from bench.networks import NETWORKS
 from bench.report import line, page
 from bench.samples import Comparison, interleave
 from bench.works import SMOKE, WORKS, Scale, Work
@@ -56,6 +57,7 @@ class Bench:
             if dockerd_program() is not None:
                 engines.append(stack.enter_context(Dockerd()))
             self._measure(self.wanted(WORKS), engines)
+            self._measure(self.wanted(NETWORKS), engines)
             self._measure(self.wanted(fsyncs.COUNTS), engines, needs="strace")
         self._slow_disk()
         return self.rows
