@@ -21,7 +21,7 @@ RELOADABLE: frozenset[str] = frozenset({
     "registry-mirrors", "runtimes", "shutdown-timeout",
     # what users of dockerd wait for: defaults of new containers, names, pools, retention, listeners
     "builder", "default-address-pools", "default-ulimits", "dns", "dns-opts", "dns-search",
-    "events-retention", "hosts", "init", "log-driver", "log-level", "log-opts", "publish-policy",
+    "events-retention", "timeline-retention", "hosts", "init", "log-driver", "log-level", "log-opts", "publish-policy",
     "tlscacert", "tlscert", "tlskey",
 })  # fmt: skip
 """Keys that take effect without a restart."""

@@ -89,7 +89,7 @@ def set_up_logging(level: str) -> None:
 
 async def run(loaded: Loaded, data: DataRoot) -> int:
     """The tree under its signals."""
-    engine = Engine(loaded.settings, data)
+    engine = Engine(loaded.settings, data, loaded.origins)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(obey_signals, engine)

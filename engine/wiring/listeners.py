@@ -1,14 +1,24 @@
-"""Where the daemon listens."""
+"""Where the daemon listens, and what it serves there."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+
+import trio
 
 from config.hosts import api_hosts
 from config.schema import Settings
 from config.tls import tls_files
+from engine.api.app import create_app
+from engine.api.gate import guard
 from engine.api.listeners import Listener, Tls, UnixListener, parse_address
+from engine.api.routes import Rooms, operator_routes, register
+from engine.api.routes.operators import Operators
+from engine.api.server import Limits, Server
+from engine.domain.events.facade import Events
+from engine.version import VERSION
 
 CLIENTS_SOCKET = "/var/run/docker.sock"
 
@@ -23,8 +33,31 @@ def api_listeners(settings: Settings) -> list[Listener]:
     return listeners
 
 
+def limits(settings: Settings) -> Limits:
+    return Limits(settings.api_half_open, settings.api_header_timeout)
+
+
 def status_listener(settings: Settings) -> Listener:
     return UnixListener(Path(settings.exec_root) / "status.sock", settings.group)
+
+
+def status_server(
+    settings: Settings, operators: Operators, events: Events, engine_id: str
+) -> Server:
+    """Depends on nothing: it answers while everything else is down or comes up."""
+    app = create_app(
+        lambda app: operator_routes(app, operators, events, engine_id), version=VERSION
+    )
+    return Server(app, [status_listener(settings)], greet=False, limits=limits(settings))
+
+
+def api_server(
+    settings: Settings, rooms: Rooms, ready: trio.Event, why: Callable[[], str]
+) -> Server:
+    """Listens from the beginning; until `ready`, for which `why` has the reason, most of it waits."""
+    app = create_app(lambda app: register(app, rooms), version=VERSION)
+    guard(app, ready, why)
+    return Server(app, api_listeners(settings), limits=limits(settings))
 
 
 def _tls(settings: Settings) -> Tls | None:

@@ -16,7 +16,10 @@ from pathlib import Path
 from config.schema import Settings
 from engine.adapters.host.facts import sys_info
 from engine.adapters.host.identity import Choices
+from engine.adapters.host.leftovers import HostLeftovers
 from engine.domain.containers.settings import RoomSettings
+from engine.domain.events.service import Retention
+from engine.domain.logs.options import check_options
 from engine.domain.networks.facade import (
     DEFAULT_POOLS,
     NetworkSettings,
@@ -25,7 +28,15 @@ from engine.domain.networks.facade import (
     parse_pool,
 )
 from engine.domain.system.facts import Facts
+from engine.errors import prefixed
 from engine.models.containers import Ulimit
+
+
+def retention(settings: Settings) -> Retention:
+    keep = settings.events_retention
+    return Retention(
+        count=keep.count, age=keep.age, bytes=keep.bytes, timeline=settings.timeline_retention
+    )
 
 
 def network_settings(settings: Settings, engine_id: str) -> NetworkSettings:
@@ -106,10 +117,24 @@ def own_cgroup(engine_id: str) -> str:
     return f"/trimaran-{engine_id}"
 
 
+def leftovers(settings: Settings, choices: Choices, data_root: Path, address: str) -> HostLeftovers:
+    """`address` is containerd's socket."""
+    return HostLeftovers(
+        data_root=data_root,
+        exec_root=Path(settings.exec_root),
+        cgroup=own_cgroup(choices.engine_id),
+        address=address,
+        namespace=choices.namespace,
+        embedded=not choices.containerd,
+    )
+
+
 def container_settings(
     settings: Settings, choices: Choices, facts: Facts, data_root: Path
 ) -> RoomSettings:
     known = runtimes(settings)
+    with prefixed("failed to set log opts: "):
+        check_options(settings.log_driver, settings.log_opts)
     return RoomSettings(
         engine_id=choices.engine_id,
         facts=facts,

@@ -43,7 +43,7 @@ class Administration:
         self._publishing = publishing
         self._sandboxes = sandboxes
         self._choosing = trio.Lock()
-        self.pruning = False
+        self._pruning = trio.Lock()
 
     async def create(self, request: NetworkCreateRequest) -> NetworkRecord:
         source = request.config_from.network if request.config_from else ""
@@ -196,10 +196,7 @@ class Administration:
     async def prune(self, filters: Mapping[str, Sequence[str]]) -> list[str]:
         """The names of the removed: user-defined, nobody attached, matching the filters."""
         wanted = prunable(filters)
-        if self.pruning:
-            raise Conflict("a prune operation is already running")
-        self.pruning = True
-        try:
+        async with self._pruning:
             gone = []
             for record in list(self._book.networks.values()):
                 used = any(a.started for a, _ in self._book.attached(record.id))
@@ -212,5 +209,3 @@ class Administration:
                 gone.append(record.name)
             await self._store.pruned()
             return gone
-        finally:
-            self.pruning = False
