@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -22,13 +22,15 @@ from engine.api.listeners import ListenError
 from engine.api.problems import only_error
 from engine.daemon import Engine
 from engine.errors import EngineError
+from engine.signals import obey_signals
 from engine.version import VERSION
+from engine.wiring.logs import set_up_logging
+from engine.wiring.signalled import Signalled
 from supervisors import IntensityExceeded
 
 log = logging.getLogger("trimarand")
 
 FAILED = 1
-FORCING = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,13 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if line.action == "validate":
         print("configuration OK")
         return 0
-    return serve(loaded)
+    return serve(loaded, partial(load, line))
 
 
-def serve(loaded: Loaded) -> int:
+def serve(loaded: Loaded, reread: Callable[[], Loaded]) -> int:
     """Run the daemon until a signal ends it."""
     settings = loaded.settings
-    set_up_logging("debug" if settings.debug else settings.log_level)
+    set_up_logging(settings)
     for warning in loaded.warnings:
         log.warning("%s", warning)
     if os.geteuid() != 0:
@@ -67,7 +69,7 @@ def serve(loaded: Loaded) -> int:
     try:
         pid_file.write()
         data.claim()
-        return trio.run(run, loaded, data)
+        return trio.run(run, loaded, data, reread)
     except (EngineError, ListenError, OSError) as error:
         print(f"failed to start daemon: {error}", file=sys.stderr)
         return FAILED
@@ -76,23 +78,12 @@ def serve(loaded: Loaded) -> int:
         pid_file.remove()
 
 
-def set_up_logging(level: str) -> None:
-    names = {"warn": "WARNING", "fatal": "CRITICAL", "trace": "DEBUG"}
-    for noisy in ("hpack", "asyncio", "urllib3", "httpx", "httpcore"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    logging.basicConfig(
-        level=names.get(level, level.upper()),
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-
-
-async def run(loaded: Loaded, data: DataRoot) -> int:
+async def run(loaded: Loaded, data: DataRoot, reread: Callable[[], Loaded]) -> int:
     """The tree under its signals."""
-    engine = Engine(loaded.settings, data)
+    engine = Engine(loaded.settings, data, reread)
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(obey_signals, engine)
+            await nursery.start(obey_signals, Signalled(engine))
             await nursery.start(serve_tree, engine, nursery.cancel_scope)
             memory.settle()
             log.info("Daemon has completed initialization")
@@ -113,24 +104,6 @@ async def serve_tree(
 ) -> None:
     await engine.run(task_status=task_status)
     scope.cancel()
-
-
-async def obey_signals(engine: Engine) -> None:
-    """TERM and INT stop the daemon in order; the third one forces the end."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
-        async with trio.open_nursery() as nursery:
-            count = 0
-            async for number in received:
-                count += 1
-                log.info("Processing signal '%s'", signal.strsignal(number))
-                if count == 1:
-                    nursery.start_soon(engine.stop)
-                elif count >= FORCING:
-                    log.critical(
-                        "Forcing docker daemon shutdown without cleanup: %d interrupts received",
-                        count,
-                    )
-                    os._exit(128 + number)
 
 
 if __name__ == "__main__":

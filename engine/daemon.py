@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import trio
 
+from config.load import Loaded
 from config.schema import Settings
 from engine.adapters.archive.streams import StreamedArchives
 from engine.adapters.containerd.channel import Channel
@@ -39,7 +40,7 @@ from engine.adapters.store.service import StoreService
 from engine.adapters.store.volumes import VolumeStore
 from engine.adapters.volumes.disk import HostDisk
 from engine.api.app import create_app
-from engine.api.routes import Rooms, register, status
+from engine.api.routes import Rooms, register, reload, status
 from engine.api.server import Server
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
@@ -58,7 +59,7 @@ from engine.domain.containers.watcher import ShimWatcher
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Events, Journal
 from engine.domain.events.messages import Commit
-from engine.domain.events.service import EventsService, Retention
+from engine.domain.events.service import EventsService
 from engine.domain.execs.facade import Execs
 from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
@@ -75,6 +76,7 @@ from engine.version import VERSION
 from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.listeners import api_listeners, status_listener
+from engine.wiring.live import make_reloader, retention
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.rooms import container_settings, network_settings, own_cgroup, write_scripts
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
@@ -87,7 +89,10 @@ CONTAINERD_GRACE = 25.0
 class Engine:
     """Everything that a running daemon is made of. Made inside trio; `run` is its life."""
 
-    def __init__(self, settings: Settings, data: DataRoot) -> None:
+    def __init__(
+        self, settings: Settings, data: DataRoot, reread: Callable[[], Loaded] | None = None
+    ) -> None:
+        """`reread` reads flags and file once more, for a reload."""
         self.settings = settings
         self.data = data
         self.exec_root = Path(settings.exec_root)
@@ -98,6 +103,7 @@ class Engine:
         self._open_state()
         self._reach_containerd()
         self._furnish()
+        self.reloader = make_reloader(self, reread or (lambda: Loaded(settings, {})))
         self.root = Supervisor("root", self._children(), max_restarts=3, period=300.0)
 
     # the passive parts: they outlive every service
@@ -139,13 +145,15 @@ class Engine:
 
     def _furnish(self) -> None:
         self.pulse = Pulse()
+        self.retention = retention(self.settings)
+        self.registries = RemoteRegistries(registry_settings(self.settings, os.environ))
         self.images = Images(
             self.containerd,
             StreamedArchives(),
             engine_id=self.engine_id,
             emit=self.journal.emit,
             snapshotter=self.choices.snapshotter,
-            registries=RemoteRegistries(registry_settings(self.settings, os.environ)),
+            registries=self.registries,
             limits=transfer_limits(self.settings),
         )
         self.resolver = ResolverClient(self.exec_root / "resolver.sock")
@@ -322,10 +330,7 @@ class Engine:
         return StoreService(self.database, self.commits, self.bus.committed, self.bus.resume)
 
     def _events_service(self) -> EventsService:
-        keep = self.settings.events_retention
-        return EventsService(
-            self.database, Retention(count=keep.count, age=keep.age, bytes=keep.bytes)
-        )
+        return EventsService(self.database, lambda: self.retention)
 
     def _containerd_process(self) -> EmbeddedContainerd:
         self.embedded = EmbeddedContainerd(
@@ -363,6 +368,7 @@ class Engine:
             disk=DiskReport(self.containers, self.images, self.volumes),
         )
         app = create_app(lambda app: register(app, rooms), version=VERSION)
+        reload.register(app, self.reloader.reload)
         return Server(app, api_listeners(self.settings))
 
     # its life

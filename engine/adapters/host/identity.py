@@ -58,6 +58,11 @@ class DataRoot:
             self.choices = wanted
             self._write(wanted)
             return wanted
+        self.check(wanted)
+        return self.choices
+
+    def check(self, wanted: Choices) -> None:
+        """SystemFailure when this data root was made with another choice."""
         for name in (
             "containerd",
             "namespace",
@@ -71,7 +76,6 @@ class DataRoot:
                 raise SystemFailure(
                     f"{self.path} was made with {name} {recorded or 'embedded'!r} and cannot be used with {asked or 'embedded'!r}"
                 )
-        return self.choices
 
     def _write(self, choices: Choices) -> None:
         scratch = self._file.with_suffix(".new")

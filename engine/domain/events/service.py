@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import msgspec
 import trio
@@ -24,7 +25,8 @@ class Retention(msgspec.Struct, frozen=True):
 class EventsService(Worker):
     """Prunes the log at its start and then every minute."""
 
-    def __init__(self, log: EventLog, retention: Retention) -> None:
+    def __init__(self, log: EventLog, retention: Callable[[], Retention]) -> None:
+        """`retention` is asked at each pruning: a reload may change it."""
         self._log = log
         self._retention = retention
 
@@ -35,6 +37,6 @@ class EventsService(Worker):
             await trio.sleep(PERIOD)
 
     def _prune(self) -> None:
-        keep = self._retention
+        keep = self._retention()
         oldest = time.time_ns() - keep.age * 1_000_000_000 if keep.age else 0
         self._log.prune_events(keep=keep.count, newer_than_ns=oldest, max_bytes=keep.bytes)

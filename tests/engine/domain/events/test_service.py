@@ -15,7 +15,7 @@ async def pruned(
 ) -> list[tuple[int, int, int]]:
     """What the log was told, until it has been pruned so many times."""
     log = FakeEventLog()
-    service = EventsService(log, retention)
+    service = EventsService(log, lambda: retention)
     async with trio.open_nursery() as nursery:
         await nursery.start(lambda task_status: service.run(task_status=task_status))
         while len(log.pruned) < times:
