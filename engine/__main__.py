@@ -25,7 +25,7 @@ from engine.errors import EngineError
 from engine.signals import obey_signals
 from engine.version import VERSION
 from engine.wiring.logs import set_up_logging
-from engine.wiring.signalled import Signalled
+from engine.wiring.signalled import Signalled, extending
 from supervisors import IntensityExceeded
 
 log = logging.getLogger("trimarand")
@@ -84,7 +84,11 @@ async def run(loaded: Loaded, data: DataRoot, reread: Callable[[], Loaded]) -> i
     try:
         async with trio.open_nursery() as nursery:
             await nursery.start(obey_signals, Signalled(engine))
-            await nursery.start(serve_tree, engine, nursery.cancel_scope)
+            async with trio.open_nursery() as meanwhile:
+                meanwhile.start_soon(extending, engine.notifier)
+                await nursery.start(serve_tree, engine, nursery.cancel_scope)
+                meanwhile.cancel_scope.cancel()
+            engine.notifier.ready()
             memory.settle()
             log.info("Daemon has completed initialization")
     except BaseExceptionGroup as group:

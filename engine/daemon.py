@@ -24,6 +24,7 @@ from engine.adapters.host import cgroups, memory
 from engine.adapters.host.facts import read_facts
 from engine.adapters.host.identity import DataRoot
 from engine.adapters.host.leftovers import HostLeftovers
+from engine.adapters.host.notify import Notifier
 from engine.adapters.host.probe import HostProbe
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.keeper import FifoKeeper, KeeperService
@@ -79,6 +80,7 @@ from engine.wiring.listeners import api_listeners, status_listener
 from engine.wiring.live import make_reloader, retention
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.rooms import container_settings, network_settings, own_cgroup, write_scripts
+from engine.wiring.watchdog import make_watchdog
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
 log = logging.getLogger(__name__)
@@ -145,6 +147,7 @@ class Engine:
 
     def _furnish(self) -> None:
         self.pulse = Pulse()
+        self.notifier = Notifier.taken_from(os.environ, os.getpid())
         self.retention = retention(self.settings)
         self.registries = RemoteRegistries(registry_settings(self.settings, os.environ))
         self.images = Images(
@@ -238,6 +241,7 @@ class Engine:
     def _children(self) -> Sequence[ChildSpec]:
         return (
             ChildSpec(name="status", factory=self._status),
+            ChildSpec(name="watchdog", factory=lambda: make_watchdog(self)),
             ChildSpec(name="keeper", factory=lambda: KeeperService(self.keeper)),
             ChildSpec(name="resolver", factory=lambda: ResolverService(self.resolver)),
             ChildSpec(name="pulse", factory=lambda: PulseService(self.pulse)),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from engine.adapters.host.notify import Notifier
 from engine.adapters.host.stacks import task_tree, write_stacks
 from engine.models.reload import ReloadReport
 
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
 log = logging.getLogger("trimarand")
 
 
+EXTENDING = 10.0
+"""Seconds after which systemd is asked for more; each time it gives 30."""
+
+
+async def extending(notifier: Notifier) -> None:
+    """Ask for more time until cancelled."""
+    while True:
+        notifier.extend()
+        await trio.sleep(EXTENDING)
+
+
 class Signalled:
     """The engine as `engine.signals` knows it."""
 
@@ -24,10 +36,21 @@ class Signalled:
         self._engine = engine
 
     async def stop(self) -> None:
-        await self._engine.stop()
+        """With more time from systemd for as long as it takes."""
+        notifier = self._engine.notifier
+        notifier.stopping()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(extending, notifier)
+            await self._engine.stop()
+            nursery.cancel_scope.cancel()
 
     async def reload(self) -> ReloadReport:
-        return await self._engine.reloader.reload()
+        notifier = self._engine.notifier
+        notifier.reloading()
+        try:
+            return await self._engine.reloader.reload()
+        finally:
+            notifier.ready()
 
     async def write_stacks(self) -> None:
         """Into the exec root, row 30's file name and log line."""

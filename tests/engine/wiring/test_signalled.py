@@ -1,18 +1,30 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
 
-from engine.wiring.signalled import Signalled
+from engine.wiring.signalled import EXTENDING, Signalled, extending
+
+
+class Notifying:
+    def __init__(self, calls: list[str]) -> None:
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        return lambda: self._calls.append(name)
 
 
 class Engine:
     def __init__(self, path: Path) -> None:
         self.exec_root = path
         self.calls: list[str] = []
+        self.notifier = Notifying(self.calls)
         self.reloader = SimpleNamespace(reload=self._reload)
 
     async def _reload(self) -> str:
@@ -21,6 +33,7 @@ class Engine:
 
     async def stop(self) -> None:
         self.calls.append("stop")
+        await wait_all_tasks_blocked()
 
 
 async def test_each_wish_reaches_who_can_do_it(
@@ -30,9 +43,18 @@ async def test_each_wish_reaches_who_can_do_it(
     signalled = Signalled(cast(Any, engine))
     await signalled.stop()
     assert cast(Any, await signalled.reload()) == "report"
-    assert engine.calls == ["stop", "reload"]
+    assert engine.calls[0] == "stopping"
+    assert set(engine.calls[1:3]) == {"stop", "extend"}
+    assert engine.calls[3:] == ["reloading", "reload", "ready"]
     await signalled.write_stacks()
     (file,) = tmp_path.iterdir()  # noqa: ASYNC240 (a test)
     assert "test_each_wish_reaches_who_can_do_it" in file.read_text()
     signalled.show_stacks()
     assert "task " in capsys.readouterr().err
+
+
+async def test_more_time_is_asked_for_before_the_last_is_over(autojump_clock: MockClock) -> None:
+    calls: list[str] = []
+    with trio.move_on_after(EXTENDING * 3 + 1):
+        await extending(cast(Any, Notifying(calls)))
+    assert calls == ["extend"] * 4

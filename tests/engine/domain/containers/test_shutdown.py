@@ -95,3 +95,28 @@ async def test_task_left_by_an_earlier_run_goes_too(tmp_path: Path) -> None:
         assert daemon.runtime.tasks.all
         await stop(daemon)
         assert daemon.runtime.tasks.all == {}
+
+
+async def test_who_is_needed_goes_last(tmp_path: Path, patient_clock: MockClock) -> None:
+    async with running(tmp_path) as daemon:
+        database = await daemon.run("db")
+        await daemon.run("web", network_mode=f"container:{database.id}")
+        await daemon.run("other")
+        await stop(daemon)
+        ended = {cell.record.name: cell.record.state.finished_ns for cell in daemon.room.registry}
+        assert set(statuses(daemon).values()) == {Status.EXITED}
+        assert ended["web"] <= ended["db"]
+
+
+async def test_chain_of_those_who_do_not_listen_has_the_sum_of_their_time(
+    tmp_path: Path, patient_clock: MockClock
+) -> None:
+    async with running(tmp_path) as daemon:
+        daemon.runtime.tasks.deaf = {15}
+        first = await daemon.run("db", stop_timeout=10)
+        await daemon.run("web", network_mode=f"container:{first.id}", stop_timeout=10)
+        assert patience(daemon.room, 15) == 25
+        begun = trio.current_time()
+        await stop(daemon)
+        assert 20 <= trio.current_time() - begun <= 25
+        assert set(statuses(daemon).values()) == {Status.EXITED}
