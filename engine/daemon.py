@@ -35,9 +35,8 @@ from engine.adapters.resolver import ResolverClient, ResolverService
 from engine.adapters.rootfs.files import HostFiles
 from engine.adapters.rootfs.mounting import clear
 from engine.adapters.rootfs.rootfs import HostRootFS
-from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
-from engine.adapters.store.service import StoreService
+from engine.adapters.store.opening import open_state
 from engine.adapters.store.volumes import VolumeStore
 from engine.adapters.volumes.disk import HostDisk
 from engine.api.app import create_app
@@ -80,6 +79,7 @@ from engine.wiring.listeners import api_listeners, status_listener
 from engine.wiring.live import make_reloader, retention
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.rooms import container_settings, network_settings, own_cgroup, write_scripts
+from engine.wiring.state import make_store, tree
 from engine.wiring.watchdog import make_watchdog
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
@@ -120,7 +120,10 @@ class Engine:
         write_scripts(self.settings, self.data.path)
 
     def _open_state(self) -> None:
-        self.database = Database(self.data.path / "state.db")
+        self.state = open_state(self.data.path)
+        self.database = self.state.database
+        self.repaired = [repair.attributes() for repair in self.state.repairs]
+        self.quarantined = self.database.quarantined()
         self.commits: Mailbox[Commit] = Mailbox("store", 1024)
         self.bus = EventBus(self.database)
         self.journal = Journal(self.commits)
@@ -221,7 +224,7 @@ class Engine:
             listeners=lambda: self.events.listeners,
             containerd=self._containerd_version,
             runc=RuncVersion("runc"),
-            tree=self._tree,
+            tree=lambda: tree(self),
         )
 
     def _image_count(self) -> int:
@@ -248,7 +251,7 @@ class Engine:
             ChildSpec(
                 name="memory", factory=lambda: MemoryService(memory.resident, memory.release)
             ),
-            ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
+            ChildSpec(name="store", factory=lambda: make_store(self), mailboxes=(self.commits,)),
             ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
             ChildSpec(
                 name="runtime",
@@ -330,9 +333,6 @@ class Engine:
         outside = self.outside
         return LeavingsService(outside.leavings, outside.runtime, outside.leftovers)
 
-    def _store_service(self) -> StoreService:
-        return StoreService(self.database, self.commits, self.bus.committed, self.bus.resume)
-
     def _events_service(self) -> EventsService:
         return EventsService(self.database, lambda: self.retention)
 
@@ -349,12 +349,9 @@ class Engine:
     def _watcher(self) -> ShimWatcher:
         return ShimWatcher(self.watched, self.room, self.execs, reconnected=self.images.refresh)
 
-    def _tree(self) -> dict[str, object]:
-        return {**self.root.status().to_dict(), "loop_lag": self.pulse.report()}
-
     def _status(self) -> Server:
         """Depends on nothing: it answers while everything else is down or comes up."""
-        app = create_app(lambda app: status.register(app, self._tree), version=VERSION)
+        app = create_app(lambda app: status.register(app, lambda: tree(self)), version=VERSION)
         return Server(app, [status_listener(self.settings)], greet=False)
 
     def _api(self) -> Server:
@@ -393,4 +390,4 @@ class Engine:
         await trio.to_thread.run_sync(cgroups.remove_empty, own_cgroup(self.engine_id))
 
     def close(self) -> None:
-        self.database.close()
+        self.state.close()
