@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from config.usage import usage
 from engine.adapters.host import memory
 from engine.adapters.host.identity import DataRoot
 from engine.adapters.host.pidfile import PidFile
+from engine.api.handover import Handover
 from engine.api.listeners import ListenError
 from engine.api.problems import only_error
 from engine.daemon import Engine
@@ -63,24 +64,38 @@ def serve(loaded: Loaded, reread: Callable[[], Loaded]) -> int:
         print("trimarand needs to be started with root privileges", file=sys.stderr)
         return FAILED
     os.umask(0o022)
+    environment = dict(os.environ)
+    handover = Handover.taken_from(os.environ, os.getpid())
     memory.economize()
     pid_file = PidFile(Path(settings.pid_path))
     data = DataRoot(Path(settings.data_root))
     try:
         pid_file.write()
         data.claim()
-        return trio.run(run, loaded, data, reread)
+        status = trio.run(run, loaded, data, reread, handover)
     except (EngineError, ListenError, OSError) as error:
         print(f"failed to start daemon: {error}", file=sys.stderr)
         return FAILED
     finally:
         data.release()
-        pid_file.remove()
+        if not handover.wanted:
+            pid_file.remove()
+    if handover.wanted and status == 0:
+        become_successor(environment, handover)
+    return status
 
 
-async def run(loaded: Loaded, data: DataRoot, reread: Callable[[], Loaded]) -> int:
+def become_successor(environment: Mapping[str, str], handover: Handover) -> None:
+    """The program as it is installed now, in this process: its pid, its parent and its sockets stay."""
+    program = [sys.executable, *sys.orig_argv[1:]]
+    os.execve(program[0], program, {**environment, **handover.environment()})
+
+
+async def run(
+    loaded: Loaded, data: DataRoot, reread: Callable[[], Loaded], handover: Handover
+) -> int:
     """The tree under its signals."""
-    engine = Engine(loaded.settings, data, reread)
+    engine = Engine(loaded.settings, data, reread, handover)
     try:
         async with trio.open_nursery() as nursery:
             await nursery.start(obey_signals, Signalled(engine))
@@ -88,6 +103,7 @@ async def run(loaded: Loaded, data: DataRoot, reread: Callable[[], Loaded]) -> i
                 meanwhile.start_soon(extending, engine.notifier)
                 await nursery.start(serve_tree, engine, nursery.cancel_scope)
                 meanwhile.cancel_scope.cancel()
+            handover.close_rest()
             engine.notifier.ready()
             memory.settle()
             log.info("Daemon has completed initialization")

@@ -40,6 +40,7 @@ from engine.adapters.store.opening import open_state
 from engine.adapters.store.volumes import VolumeStore
 from engine.adapters.volumes.disk import HostDisk
 from engine.api.app import create_app
+from engine.api.handover import Handover
 from engine.api.routes import Rooms, register, reload, status
 from engine.api.server import Server
 from engine.domain.containers.commit import Commits
@@ -92,9 +93,14 @@ class Engine:
     """Everything that a running daemon is made of. Made inside trio; `run` is its life."""
 
     def __init__(
-        self, settings: Settings, data: DataRoot, reread: Callable[[], Loaded] | None = None
+        self,
+        settings: Settings,
+        data: DataRoot,
+        reread: Callable[[], Loaded] | None = None,
+        handover: Handover | None = None,
     ) -> None:
-        """`reread` reads flags and file once more, for a reload."""
+        """`reread` reads flags and file once more, for a reload; `handover` has a predecessor's sockets."""
+        self.handover = handover or Handover()
         self.settings = settings
         self.data = data
         self.exec_root = Path(settings.exec_root)
@@ -352,7 +358,7 @@ class Engine:
     def _status(self) -> Server:
         """Depends on nothing: it answers while everything else is down or comes up."""
         app = create_app(lambda app: status.register(app, lambda: tree(self)), version=VERSION)
-        return Server(app, [status_listener(self.settings)], greet=False)
+        return Server(app, [status_listener(self.settings)], greet=False, handover=self.handover)
 
     def _api(self) -> Server:
         rooms = Rooms(
@@ -370,7 +376,7 @@ class Engine:
         )
         app = create_app(lambda app: register(app, rooms), version=VERSION)
         reload.register(app, self.reloader.reload)
-        return Server(app, api_listeners(self.settings))
+        return Server(app, api_listeners(self.settings), handover=self.handover)
 
     # its life
 
@@ -381,7 +387,7 @@ class Engine:
     async def stop(self) -> None:
         """An orderly end: the containers first (unless they are to live on), then the tree from its leaves."""
         running = any(cell.running for cell in self.room.registry)
-        self.leave_running = self.settings.live_restore and running
+        self.leave_running = self.handover.wanted or (self.settings.live_restore and running)
         if not self.leave_running:
             await stop_all(self.room, self.containers, self.settings.shutdown_timeout)
         if self.embedded is not None:

@@ -19,7 +19,14 @@ FORCING = 3
 QUIT_STATUS = 131
 
 Received = tuple[signal.Signals, ...]
-SIGNALS: Received = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGQUIT)
+SIGNALS: Received = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGQUIT,
+)
 
 
 class Obedient(Protocol):
@@ -27,6 +34,7 @@ class Obedient(Protocol):
 
     async def stop(self) -> None: ...
     async def reload(self) -> ReloadReport: ...
+    async def upgrade(self) -> None: ...
     async def write_stacks(self) -> None: ...
     def show_stacks(self) -> None: ...
 
@@ -34,7 +42,8 @@ class Obedient(Protocol):
 async def obey_signals(
     engine: Obedient, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """TERM and INT stop in order, the third one forces the end; HUP reloads; USR1 writes the tasks'
+    """TERM and INT stop in order, the third one forces the end; HUP reloads; USR2 hands over to a new
+    program; USR1 writes the tasks'
     stacks to a file, QUIT shows them and ends."""
     with trio.open_signal_receiver(*SIGNALS) as received:
         task_status.started()
@@ -46,6 +55,8 @@ async def obey_signals(
                     nursery.start_soon(_guarded, engine.reload)
                 elif number == signal.SIGUSR1:
                     nursery.start_soon(_guarded, engine.write_stacks)
+                elif number == signal.SIGUSR2:
+                    nursery.start_soon(_guarded, engine.upgrade)
                 elif number == signal.SIGQUIT:
                     engine.show_stacks()
                     os._exit(QUIT_STATUS)

@@ -40,6 +40,7 @@ class Connection(TCPServer):
     ) -> None:
         super().__init__(app, config, context, {}, stream)  # type: ignore[arg-type]
         self.idle = True
+        self.fresh = True
         self.hijacking = trio.Event()
         self.peer: Peer | None = None
         self.family = int(socket.AF_UNIX)
@@ -109,6 +110,7 @@ class Connection(TCPServer):
                 if not (self._woken or self.hijacking.is_set()):
                     break  # idle for too long, or asked to end
                 continue
+            self.fresh = False
             if self.hijacking.is_set():
                 self.wire.feed(bytes(data))
                 break
@@ -163,9 +165,9 @@ class Connection(TCPServer):
         if self._reading is not None:
             self._reading.cancel()
 
-    def end(self) -> None:
-        """End an idle connection."""
-        self._limit_read(-math.inf)
+    def end(self, patience: float = 0.0) -> None:
+        """End an idle connection, unless something comes within so many seconds."""
+        self._limit_read(trio.current_time() + patience if patience else -math.inf)
 
     def cancel_stream(self) -> None:
         """Cancel a response that may go on for ever, or a hijacked connection."""

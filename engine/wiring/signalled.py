@@ -52,6 +52,20 @@ class Signalled:
         finally:
             notifier.ready()
 
+    async def upgrade(self) -> None:
+        """End, leaving containers and listening sockets to the program as it is installed now.
+
+        Refused when that would stop containers: it is live restore that brings them back.
+        """
+        engine = self._engine
+        if engine.containers.counts()[0] and not engine.settings.live_restore:
+            log.error("not handing over: containers run, and live-restore is off")
+            return
+        log.info("handing over to a new program")
+        engine.notifier.reloading()
+        engine.handover.wanted = True
+        await engine.stop()
+
     async def write_stacks(self) -> None:
         """Into the exec root, row 30's file name and log line."""
         text = task_tree()

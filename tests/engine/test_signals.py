@@ -30,6 +30,9 @@ class FakeEngine:
     async def write_stacks(self) -> None:
         self.done.append("stacks")
 
+    async def upgrade(self) -> None:
+        self.done.append("upgrade")
+
     def show_stacks(self) -> None:
         self.done.append("shown")
 
@@ -65,10 +68,11 @@ async def test_each_signal_has_its_answer_and_a_failing_one_is_survived(
         for number, answer in (
             (signal.SIGHUP, "reload"),
             (signal.SIGUSR1, "stacks"),
+            (signal.SIGUSR2, "upgrade"),
             (signal.SIGQUIT, "shown"),
         ):
             os.kill(os.getpid(), number)
             await until(lambda answer=answer: answer in engine.done)
         await until(lambda: ends == [131])
-        assert engine.done == ["reload", "stacks", "shown"]
+        assert engine.done == ["reload", "stacks", "upgrade", "shown"]
         nursery.cancel_scope.cancel()

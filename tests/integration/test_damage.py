@@ -44,7 +44,11 @@ class Patient:
             daemon.json("POST", f"/containers/create?name={name}", body)
             daemon.json("POST", f"/containers/{name}/start")
             daemon.json("POST", f"/containers/{name}/wait")
-        self.first = daemon.json("GET", "/containers/first/json")["Id"]
+        self.ids = {
+            name: daemon.json("GET", f"/containers/{name}/json")["Id"]
+            for name in ("first", "second")
+        }
+        self.first = self.ids["first"]
         assert daemon.stop() == 0
         self.data = daemon.root / "data"
         self.saved = daemon.root / "saved"
@@ -86,7 +90,7 @@ class Patient:
             )
             for container in ("first", "second"):
                 log = self.daemon.docker("logs", container)
-                if self.first not in name or container == "second":
+                if self.ids[container] not in name:
                     assert log.stdout.decode().splitlines() == LINES, (container, log.stderr)
             started = self.daemon.request("POST", "/containers/first/start")
             assert started[0] == 204, started

@@ -23,6 +23,10 @@ class Notifying:
 class Engine:
     def __init__(self, path: Path) -> None:
         self.exec_root = path
+        self.running = 1
+        self.handover = SimpleNamespace(wanted=False)
+        self.settings = SimpleNamespace(live_restore=False)
+        self.containers = SimpleNamespace(counts=lambda: (self.running, 0, 0))
         self.calls: list[str] = []
         self.notifier = Notifying(self.calls)
         self.reloader = SimpleNamespace(reload=self._reload)
@@ -58,3 +62,16 @@ async def test_more_time_is_asked_for_before_the_last_is_over(autojump_clock: Mo
     with trio.move_on_after(EXTENDING * 3 + 1):
         await extending(cast(Any, Notifying(calls)))
     assert calls == ["extend"] * 4
+
+
+@pytest.mark.parametrize(
+    ("running", "live_restore", "wanted"), [(1, False, False), (0, False, True), (1, True, True)]
+)
+async def test_handing_over_stops_no_container(
+    tmp_path: Path, running: int, live_restore: bool, wanted: bool
+) -> None:
+    engine = Engine(tmp_path)
+    engine.running, engine.settings.live_restore = running, live_restore
+    await Signalled(cast(Any, engine)).upgrade()
+    assert engine.handover.wanted == wanted
+    assert ("stop" in engine.calls) == wanted
