@@ -17,7 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import fsyncs
+from bench.builds import BUILDS
 from bench.engines import Contestant, Dockerd, dockerd_program
+from bench.listeners import LISTENED
 from bench.report import line, page
 from bench.samples import Comparison, interleave
 from bench.works import SMOKE, WORKS, Scale, Work
@@ -56,6 +58,8 @@ class Bench:
             if dockerd_program() is not None:
                 engines.append(stack.enter_context(Dockerd()))
             self._measure(self.wanted(WORKS), engines)
+            self._measure(self.wanted(LISTENED), engines)
+            self._measure(self.wanted(BUILDS), engines)
             self._measure(self.wanted(fsyncs.COUNTS), engines, needs="strace")
         self._slow_disk()
         return self.rows

@@ -33,6 +33,10 @@ class Contestant(Daemon):
     def start(self, *extra: str, environment: dict[str, str] | None = None) -> None:
         super().start(*extra, environment={**self.environment, **(environment or {})})
 
+    def ready(self) -> bool:
+        """What any client can ask either engine."""
+        return self.request("GET", "/_ping")[0] == 200
+
     @property
     def pid(self) -> int:
         assert self.process is not None

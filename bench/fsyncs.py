@@ -26,7 +26,6 @@ class Counted(Work):
     name = "fsyncs of the daemon in a `docker run --rm`"
     unit = ""
     share = 0.2
-    runs = 4
 
     def traced(self, engine: Contestant) -> int:
         return engine.pid
@@ -42,14 +41,14 @@ class Counted(Work):
         )
         try:
             self._wait_for_tracer(engine)
-            for _ in range(self.runs):
+            for _ in range(self.scale.traced):
                 engine.cli("run", "--rm", "busybox", "true")
             time.sleep(LAST_SYNCS)
         finally:
             tracer.send_signal(signal.SIGINT)
             tracer.wait(30)
         calls = re.findall(rf"^\d+ +(?:{SYNCS.replace(',', '|')})\(", report.read_text(), re.M)
-        return len(calls) / self.runs
+        return len(calls) / self.scale.traced
 
     def _wait_for_tracer(self, engine: Contestant) -> None:
         status = Path(f"/proc/{self.traced(engine)}/status")

@@ -6,7 +6,7 @@ Knows which names exist, at every depth, and reads the texts that stand for numb
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -15,10 +15,20 @@ from config.errors import ConfigError, UnknownDirectives
 from config.honoured import REMOVED, removed
 from config.options import OPTIONS, Option
 from config.schema import KEYS, Settings
-from config.values import BYTES, IP, POOLS, read_seconds, read_size
+from config.values import BYTES, IP, POOLS, SECONDS, read_seconds, read_size
 
 ALIASES = {"host-gateway-ip": "host-gateway-ips"}  # dockerd up to 28.1 had one address
 _BY_KEY = {option.key: option for option in OPTIONS if option.key}
+_READERS: dict[str, dict[str, Callable[[str], int]]] = {
+    "events-retention": {"age": read_seconds, "bytes": read_size},
+    "storage-collection": {
+        "grace": read_seconds,
+        "interval": read_seconds,
+        "min-age": read_seconds,
+        "reserve": read_size,
+    },
+}
+"""Texts that stand for numbers in a section: key -> field -> how it is read."""
 _TYPES = typing.get_type_hints(Settings)
 
 
@@ -73,8 +83,8 @@ def _listed(key: str, value: Any) -> Any:
 
 def _read(key: str, value: Any) -> Any:
     try:
-        if key == "events-retention" and isinstance(value, dict):
-            return _retention(value)
+        if key in _READERS and isinstance(value, dict):
+            return _numbers(value, _READERS[key])
         if key == "default-ulimits" and isinstance(value, dict):
             return {name: _named(name, limit) for name, limit in value.items()}
         option = _BY_KEY.get(key)
@@ -86,7 +96,7 @@ def _read(key: str, value: Any) -> Any:
 def _by_kind(option: Option, value: Any) -> Any:
     """What the flag's kind makes of each text; a mirrors map is read list by list."""
     kind = option.kind
-    if kind in (BYTES, IP):
+    if kind in (BYTES, SECONDS, IP):
         return kind.read(value) if isinstance(value, str) and value else value
     if kind.repeat != "append" or kind is POOLS:
         return value
@@ -97,8 +107,7 @@ def _by_kind(option: Option, value: Any) -> Any:
     return value
 
 
-def _retention(value: dict[str, Any]) -> dict[str, Any]:
-    readers = {"age": read_seconds, "bytes": read_size}
+def _numbers(value: dict[str, Any], readers: dict[str, Callable[[str], int]]) -> dict[str, Any]:
     return {
         key: readers[key](item) if key in readers and isinstance(item, str) else item
         for key, item in value.items()

@@ -16,7 +16,8 @@ from config.schema import KEYS, Settings
 Status = Literal["honoured", "accepted", "refused"]
 
 _HONOURED = frozenset({
-    "bip", "bridge", "default-address-pools", "default-network-opts", "fixed-cidr", "fixed-cidr-v6",
+    "api-half-open", "api-header-timeout",
+    "bip", "bip6", "bridge", "default-gateway", "default-gateway-v6", "default-address-pools", "default-network-opts", "firewall-backend", "fixed-cidr", "fixed-cidr-v6",
     "ipv6", "publish-policy", "userland-proxy", "cgroup-parent", "containerd", "events-retention", "icc", "ip", "ip-forward",
     "ip-masq", "iptables", "containerd-namespace", "containerd-plugin-namespace",
     "data-root", "debug", "default-cgroupns-mode", "default-ipc-mode", "default-runtime", "default-ulimits", "default-shm-size", "dns",
@@ -24,8 +25,8 @@ _HONOURED = frozenset({
     "insecure-registries", "live-restore", "log-driver", "log-level", "log-opts",
     "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts",
     "mtu", "no-new-privileges", "pidfile", "proxies", "registry-mirrors",
-    "runtimes", "seccomp-profile", "shutdown-timeout", "tls", "tlscacert", "tlscert", "tlskey",
-    "tlsverify",
+    "runtimes", "seccomp-profile", "shutdown-timeout", "storage-collection", "tls", "tlscacert", "tlscert", "tlskey",
+    "tlsverify", "timeline-retention",
 })  # fmt: skip
 
 REFUSED: dict[str, str] = {

@@ -23,6 +23,7 @@ from config.values import (
     RESOURCES,
     RETENTION,
     RUNTIMES,
+    SECONDS,
     STRING,
     ULIMITS,
     Kind,
@@ -70,6 +71,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _same("experimental", BOOL, "Enable experimental features"),
         _same("metrics-addr", STRING, "Address and port to serve the metrics API on"),
         _same("events-retention", RETENTION, "What the event log keeps: count=N,age=720h,bytes=64m"),
+        _same("timeline-retention", SECONDS, "How long a removed container's timeline is kept"),
         Option("authorization-plugin", "authorization-plugins", LIST, "Authorization plugins to load"),
         Option("restart", "", BOOL, "Ignored, as in dockerd", "r", hidden=True),
     ),
@@ -81,6 +83,8 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _same("tlscacert", STRING, "Trust certs signed only by this CA"),
         _same("tlscert", STRING, "Path to TLS certificate file"),
         _same("tlskey", STRING, "Path to TLS key file"),
+        _same("api-half-open", INT, "Connections on each listener that have not made a request yet"),
+        _same("api-header-timeout", INT, "Seconds that the head of a request may take"),
         _same("operator-addr", STRING, "Address of the operators' page; empty switches it off"),
         _same("api-cors-header", STRING, "Ignored, as in dockerd 28", hidden=True),
     ),
@@ -183,7 +187,8 @@ FILE_ONLY: tuple[str, ...] = (
     "builder",
     "min-api-version",
     "resolv-conf",
+    "storage-collection",
     "swarm-raft-election-tick",
     "swarm-raft-heartbeat-tick",
 )
-"""Keys of daemon.json without a flag, as in dockerd."""
+"""Keys of daemon.json without a flag, as in dockerd or our own."""

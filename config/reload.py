@@ -21,7 +21,7 @@ RELOADABLE: frozenset[str] = frozenset({
     # what users of dockerd wait for: defaults of new containers, pools, retention, proxies
     "builder", "default-address-pools", "default-ulimits", "dns", "dns-opts", "dns-search",
     "events-retention", "init", "init-path", "log-driver", "log-level", "log-opts",
-    "no-new-privileges", "proxies", "publish-policy", "seccomp-profile",
+    "no-new-privileges", "proxies", "publish-policy", "seccomp-profile", "timeline-retention",
 })  # fmt: skip
 """Keys that take effect without a restart."""
 

@@ -12,6 +12,7 @@ from config.sections import (
     EventsRetention,
     Proxies,
     Runtime,
+    StorageCollection,
     Ulimit,
 )
 
@@ -47,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     min_api_version: str = ""  # the oldest that the engine speaks
     authorization_plugins: tuple[str, ...] = ()
     events_retention: EventsRetention = EventsRetention()
+    timeline_retention: int = 30 * 24 * 3600  # seconds after a container's removal
 
     # API
     hosts: tuple[str, ...] = ()  # EXEC/docker.sock, and what the daemon adds to it
@@ -57,6 +59,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     tlscert: str = ""  # ~/.docker/cert.pem
     tlskey: str = ""  # ~/.docker/key.pem
     api_cors_header: str = ""
+    api_half_open: int = 512  # connections on each listener that have not made a request
+    api_header_timeout: int = 30  # seconds for the head of a request
     operator_addr: str = "127.0.0.1:2374"  # "" switches the operators' page off
 
     # containerd and runtimes
@@ -69,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     exec_opts: tuple[str, ...] = ()
     storage_driver: str = ""
     storage_opts: tuple[str, ...] = ()
+    storage_collection: StorageCollection = StorageCollection()
     cdi_spec_dirs: tuple[str, ...] = ("/etc/cdi", "/var/run/cdi")
     nri_opts: dict[str, str | bool] = {}
 

@@ -1,4 +1,4 @@
-"""The nested parts of the configuration: runtimes, pools, ulimits, proxies, builder, retention."""
+"""The nested parts of the configuration: runtimes, pools, ulimits, proxies, builder, retention, collection."""
 
 from __future__ import annotations
 
@@ -83,6 +83,25 @@ class Builder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     gc: BuilderGC = BuilderGC()
     entitlements: dict[str, bool] = {}
     history: BuilderHistory = BuilderHistory()
+
+
+class StorageCollection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """What of the disk comes back by itself. Times in seconds, in the file also as Go durations ("10m").
+
+    When `high` percent of the file system are in use (0: never), images that no container uses go until
+    `low` percent are left in use; those with a label of `keep` (`name` or `name=value`) never, and none
+    before `min-age`. With `dry-run` events tell what would go. `reserve`: the bytes that loads and pulls
+    leave free.
+    """
+
+    grace: int = 600
+    interval: int = 3600
+    high: int = 0
+    low: int = 0
+    keep: tuple[str, ...] = ()
+    min_age: int = 3600
+    dry_run: bool = False
+    reserve: int = 64 << 20
 
 
 class EventsRetention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -101,9 +101,30 @@ def _numbers(settings: Settings) -> None:
         raise ConfigError(f"invalid max download attempts: {value}", key=key)
     if settings.default_shm_size < 0:
         raise ConfigError("SHM size can not be less than 0", key="default-shm-size")
+    if settings.api_half_open < 1:
+        raise ConfigError(f"invalid half-open limit: {settings.api_half_open}", key="api-half-open")
+    if settings.api_header_timeout < 1:
+        key, value = "api-header-timeout", settings.api_header_timeout
+        raise ConfigError(f"invalid header timeout: {value}", key=key)
+    if settings.timeline_retention < 0:
+        raise ConfigError("timeline retention can not be less than 0", key="timeline-retention")
     retention = settings.events_retention
     if min(retention.count, retention.age, retention.bytes) < 0:
         raise ConfigError("events retention can not be less than 0", key="events-retention")
+
+
+def _storage(settings: Settings) -> None:
+    found, key = settings.storage_collection, "storage-collection"
+    if min(found.grace, found.min_age, found.reserve) < 0:
+        raise ConfigError("times and sizes can not be less than 0", key=key)
+    if found.interval < 1:
+        raise ConfigError("the interval can not be less than a second", key=key)
+    if not 0 <= found.high <= 100:
+        raise ConfigError(f"high is in percent: {found.high}", key=key)
+    if found.high and not 0 < found.low <= found.high:
+        raise ConfigError(
+            f"low must be above 0 and not above high ({found.high}): {found.low}", key=key
+        )
 
 
 def _runtimes(settings: Settings) -> None:
@@ -172,6 +193,6 @@ def _cgroups(settings: Settings) -> None:
 
 
 _CHECKS: tuple[Callable[[Settings], None], ...] = (
-    _values, _logging, _labels, _hosts, _numbers, _runtimes, _modes, _ulimits, _namespaces,
+    _values, _logging, _labels, _hosts, _numbers, _storage, _runtimes, _modes, _ulimits, _namespaces,
     _cgroups, *NETWORK_CHECKS,
 )  # fmt: skip

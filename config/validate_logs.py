@@ -9,16 +9,19 @@ from config.units import go_bool, ram_in_bytes
 
 _EXTRA = frozenset(["env", "env-regex", "labels", "labels-regex", "tag"])
 _ROTATION = frozenset(["compress", "max-file", "max-size"])
-_KNOWN = {"json-file": _EXTRA | _ROTATION, "local": _EXTRA | _ROTATION, "none": frozenset[str]()}
-_RING = frozenset(("mode", "max-buffer-size"))
+_KNOWN = {"json-file": _EXTRA | _ROTATION, "local": _ROTATION, "none": frozenset[str]()}
+"""Of the drivers with files of their own; what others take, the container's creation says."""
+_CACHE = frozenset(["cache-disabled", "cache-max-size", "cache-max-file", "cache-compress"])
+_GENERIC = _CACHE | {"mode", "max-buffer-size"}
 
 
 def check_log_options(driver: str, options: Mapping[str, str]) -> None:
     """Raise ConfigError for an unknown option of a known driver, or a value that cannot be read."""
     known = _KNOWN.get(driver)
     for name in options:
-        if known is not None and name not in known | _RING:
-            raise _error(f"unknown log opt '{name}' for {driver} log driver")
+        if known is not None and name not in known | _GENERIC:
+            where = f"log driver {driver}" if driver == "local" else f"{driver} log driver"
+            raise _error(f"unknown log opt '{name}' for {where}")
     _check_mode(options)
     if known is not None and known >= _ROTATION:
         _check_rotation(options)

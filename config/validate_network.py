@@ -58,6 +58,22 @@ def _families(settings: Settings) -> None:
                 raise ConfigError(f"invalid {key}: {text} is not IPv{family}", key=key)
 
 
+def _inside(settings: Settings) -> None:
+    """What the default bridge's containers get is part of its subnet."""
+    for bridge, keys in (("bip", ("fixed-cidr", "default-gateway")),
+                         ("bip6", ("fixed-cidr-v6", "default-gateway-v6"))):  # fmt: skip
+        text = getattr(settings, KEYS[bridge])
+        for key in keys if text else ():
+            inner = getattr(settings, KEYS[key])
+            if inner and not _contains(text, inner):
+                raise ConfigError(f"invalid {key}: {inner} is outside of {bridge} {text}", key=key)
+
+
+def _contains(outer: str, inner: str) -> bool:
+    whole, part = (ipaddress.ip_interface(each).network for each in (outer, inner))
+    return part.prefixlen >= whole.prefixlen and part.network_address in whole
+
+
 def _cidr(key: str, text: str) -> None:
     try:
         check_cidr(text)
@@ -99,5 +115,5 @@ def _mtu(settings: Settings) -> None:
 
 
 NETWORK_CHECKS: tuple[Callable[[Settings], None], ...] = (
-    _bridge, _firewall, _families, _pools, _mtu,
+    _bridge, _firewall, _families, _inside, _pools, _mtu,
 )  # fmt: skip

@@ -111,6 +111,7 @@ class Stage:
         while self._process.poll() is None and time.monotonic() < deadline:
             try:
                 self.api.call("GET", "/_ping")
+                self.api.call("GET", "/volumes")  # answered once all is restored
             except OSError:
                 time.sleep(0.005)
             else:

@@ -95,7 +95,7 @@ async def run(
     loaded: Loaded, data: DataRoot, reread: Callable[[], Loaded], handover: Handover
 ) -> int:
     """The tree under its signals."""
-    engine = Engine(loaded.settings, data, reread, handover)
+    engine = Engine(loaded.settings, data, loaded.origins, reread, handover)
     try:
         async with trio.open_nursery() as nursery:
             await nursery.start(obey_signals, Signalled(engine))

@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 import trio
 
 from config.load import Loaded
+from config.origins import Origins
 from config.schema import Settings
 from engine.adapters.archive.streams import StreamedArchives
 from engine.adapters.containerd.channel import Channel
@@ -23,25 +23,18 @@ from engine.adapters.containerd.process import EmbeddedContainerd
 from engine.adapters.host import cgroups, memory
 from engine.adapters.host.facts import read_facts
 from engine.adapters.host.identity import DataRoot
-from engine.adapters.host.leftovers import HostLeftovers
 from engine.adapters.host.notify import Notifier
 from engine.adapters.host.probe import HostProbe
-from engine.adapters.host.programs import RuncVersion
 from engine.adapters.keeper import FifoKeeper, KeeperService
-from engine.adapters.netlink.adapter import Netlink
-from engine.adapters.nft.firewall import NftFirewall
+from engine.adapters.logsinks import open_sink
 from engine.adapters.registry.registries import RemoteRegistries
 from engine.adapters.resolver import ResolverClient, ResolverService
 from engine.adapters.rootfs.files import HostFiles
 from engine.adapters.rootfs.mounting import clear
 from engine.adapters.rootfs.rootfs import HostRootFS
-from engine.adapters.store.networks import NetworkStore
 from engine.adapters.store.opening import open_state
-from engine.adapters.store.volumes import VolumeStore
-from engine.adapters.volumes.disk import HostDisk
-from engine.api.app import create_app
 from engine.api.handover import Handover
-from engine.api.routes import Rooms, register, reload, status
+from engine.api.routes import Rooms
 from engine.api.server import Server
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
@@ -60,27 +53,34 @@ from engine.domain.containers.watcher import ShimWatcher
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Events, Journal
 from engine.domain.events.messages import Commit
-from engine.domain.events.service import EventsService
+from engine.domain.events.service import EventsService, Limits
 from engine.domain.execs.facade import Execs
 from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
-from engine.domain.networks.facade import Networks
+from engine.domain.logs.facade import Logs
 from engine.domain.system.disk import DiskReport
-from engine.domain.system.facade import System
 from engine.domain.system.memory import MemoryService
 from engine.domain.system.pulse import Pulse, PulseService
-from engine.domain.volumes.facade import Volumes
-from engine.errors import EngineError
-from engine.version import VERSION
+from engine.domain.system.vigil import Vigil, VigilService
+from engine.wiring.builds import make_builds
 from engine.wiring.choices import wanted_choices
-from engine.wiring.identity import identity
-from engine.wiring.listeners import api_listeners, status_listener
-from engine.wiring.live import make_reloader, retention
+from engine.wiring.listeners import api_server, status_server
+from engine.wiring.live import make_reloader
+from engine.wiring.networks import networks_room, volumes_room
+from engine.wiring.operators import Announced, Operators
 from engine.wiring.registries import registry_settings, transfer_limits
-from engine.wiring.rooms import container_settings, network_settings, own_cgroup, write_scripts
-from engine.wiring.state import make_store, tree
+from engine.wiring.rooms import (
+    container_settings,
+    leftovers,
+    own_cgroup,
+    retention,
+    write_scripts,
+)
+from engine.wiring.state import damage, make_store
+from engine.wiring.storage import disk_reserve, storage_room
+from engine.wiring.system import make_system
 from engine.wiring.watchdog import make_watchdog
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
@@ -96,12 +96,15 @@ class Engine:
         self,
         settings: Settings,
         data: DataRoot,
+        origins: Origins | None = None,
         reread: Callable[[], Loaded] | None = None,
         handover: Handover | None = None,
     ) -> None:
         """`reread` reads flags and file once more, for a reload; `handover` has a predecessor's sockets."""
         self.handover = handover or Handover()
         self.settings = settings
+        self.origins = origins or {}
+        self.ready = trio.Event()
         self.data = data
         self.exec_root = Path(settings.exec_root)
         self.facts = read_facts()
@@ -122,18 +125,16 @@ class Engine:
         for name in ("containers", "volumes", "tmp"):
             (self.data.path / name).mkdir(mode=0o710, parents=True, exist_ok=True)
         clear(self.exec_root / "mnt")
-
         write_scripts(self.settings, self.data.path)
 
     def _open_state(self) -> None:
         self.state = open_state(self.data.path)
         self.database = self.state.database
-        self.repaired = [repair.attributes() for repair in self.state.repairs]
-        self.quarantined = self.database.quarantined()
         self.commits: Mailbox[Commit] = Mailbox("store", 1024)
         self.bus = EventBus(self.database)
         self.journal = Journal(self.commits)
         self.events = Events(self.bus)
+        self.limits = Limits(retention(self.settings))
 
     def _reach_containerd(self) -> None:
         embedded = str(self.exec_root / "containerd" / "containerd.sock")
@@ -157,7 +158,6 @@ class Engine:
     def _furnish(self) -> None:
         self.pulse = Pulse()
         self.notifier = Notifier.taken_from(os.environ, os.getpid())
-        self.retention = retention(self.settings)
         self.registries = RemoteRegistries(registry_settings(self.settings, os.environ))
         self.images = Images(
             self.containerd,
@@ -167,25 +167,20 @@ class Engine:
             snapshotter=self.choices.snapshotter,
             registries=self.registries,
             limits=transfer_limits(self.settings),
+            reserve=disk_reserve(self.settings),
         )
         self.resolver = ResolverClient(self.exec_root / "resolver.sock")
-        self.networks = Networks(
-            network_settings(self.settings, self.engine_id),
-            links=Netlink(self.exec_root),
-            firewall=NftFirewall(self.engine_id),
-            store=NetworkStore(self.database, self.journal),
-            resolver=self.resolver,
-            announce=partial(self._tell_of, "network"),
+        state = self.database, self.journal
+        self.networks = networks_room(
+            *(self.settings, self.engine_id, self.exec_root), state, self.resolver
         )
-        self.volumes = Volumes(
-            disk=HostDisk(self.data.path / "volumes", self.exec_root / "mnt"),
-            store=VolumeStore(self.database, self.journal),
-        )
+        self.volumes = volumes_room(self.data.path, self.exec_root, state)
+        self.logs = Logs(self.data.path / "logs", open_sink)
         self.keeper = FifoKeeper(self.exec_root / "keeper.sock")
         self.outside = Outside(
             runtime=self.containerd,
             rootfs=HostRootFS(self.exec_root / "mnt"),
-            leftovers=self._leftovers(),
+            leftovers=leftovers(self.settings, self.choices, self.data.path, self.address),
             files=HostFiles(self.exec_root / "mnt"),
             host=HostProbe(),
             journal=self.journal,
@@ -194,6 +189,7 @@ class Engine:
             volumes=ContainerVolumes(self.volumes, self.exec_root / "mnt" / "volumes"),
             settings=container_settings(self.settings, self.choices, self.facts, self.data.path),
             holder=self.keeper,
+            logs=self.logs,
         )
         self.room = Room(self.outside)
         self.exec_store = ExecStore()
@@ -205,45 +201,24 @@ class Engine:
         self.containers = Containers(self.room, self.nursery)
         self.execs = Execs(self.exec_store, self.room, self.nursery)
         self.execs.restore(self.database.intents(EXEC))
-        self.system = self._system()
-
-    def _leftovers(self) -> HostLeftovers:
-        return HostLeftovers(
-            data_root=self.data.path,
-            exec_root=self.exec_root,
-            cgroup=own_cgroup(self.engine_id),
-            address=self.address,
-            namespace=self.choices.namespace,
-            embedded=not self.choices.containerd,
+        self.builds = make_builds(self)
+        self.storage = storage_room(
+            (self.settings, self.choices, self.data.path),
+            self.containerd,
+            self.journal,
+            (self.images, self.volumes, self.containers),
+            self.nursery,
         )
-
-    async def _tell_of(self, kind: str, action: str, attributes: dict[str, str]) -> None:
-        """An event of no object in particular."""
-        await self.journal.emit(kind, action, "", attributes)
-
-    def _system(self) -> System:
-        return System(
-            identity(self.settings, self.choices, self.data.path, self.address),
-            self.facts,
-            census=self.containers,
-            images=self._image_count,
-            listeners=lambda: self.events.listeners,
-            containerd=self._containerd_version,
-            runc=RuncVersion("runc"),
-            tree=lambda: tree(self),
+        self.system = make_system(self)
+        self.vigil = Vigil({"runtime": self.containerd.version})
+        self.operators = Operators(
+            lambda: self.root.status(),
+            self.vigil,
+            self.room.restoring,
+            self.pulse,
+            (self.settings, self.origins),
         )
-
-    def _image_count(self) -> int:
-        try:
-            return len(self.images.everything())
-        except EngineError:
-            return 0
-
-    async def _containerd_version(self) -> tuple[str, str]:
-        try:
-            return await self.containerd.version()
-        except EngineError:
-            return "", ""
+        self.operators.damage = damage(self)
 
     # the services
 
@@ -257,8 +232,13 @@ class Engine:
             ChildSpec(
                 name="memory", factory=lambda: MemoryService(memory.resident, memory.release)
             ),
+            ChildSpec(name="vigil", factory=lambda: VigilService(self.vigil)),
             ChildSpec(name="store", factory=lambda: make_store(self), mailboxes=(self.commits,)),
-            ChildSpec(name="events", factory=self._events_service, depends_on=("store",)),
+            ChildSpec(
+                name="events",
+                factory=lambda: EventsService(self.database, self.limits),
+                depends_on=("store",),
+            ),
             ChildSpec(
                 name="runtime",
                 factory=lambda: Supervisor(
@@ -287,17 +267,26 @@ class Engine:
                 depends_on=("store", "runtime"),
                 mailboxes=(self.images.mailbox,),
             ),
+            ChildSpec(name="logs", factory=lambda: self.logs.supervisor),
             ChildSpec(
                 name="containers",
                 factory=lambda: self.containers_supervisor,
-                depends_on=("store", "events", "runtime", "network", "volumes", "images"),
+                depends_on=("store", "events", "runtime", "network", "volumes", "images", "logs"),
+            ),
+            ChildSpec(
+                name="builds",
+                factory=self.builds.service,
+                depends_on=("store", "images", "containers"),
             ),
             ChildSpec(name="watcher", factory=self._watcher, depends_on=("containers",)),
             ChildSpec(
-                name="api",
-                factory=self._api,
-                depends_on=("events", "images", "containers", "watcher"),
+                name="storage",
+                factory=self.storage.service,
+                depends_on=("volumes", "images", "containers"),
+                mailboxes=(self.storage.mailbox,),
             ),
+            # Up early, behind its gate; `stop` sees to it that it is the first one down.
+            ChildSpec(name="api", factory=self._api, depends_on=("events",)),
         )
 
     def _runtime_services(self) -> Sequence[ChildSpec]:
@@ -328,19 +317,17 @@ class Engine:
                 factory=lambda: ExecsService(self.exec_store, self.room),
                 mailboxes=(self.exec_store.mailbox,),
             ),
-            ChildSpec(name="leavings", factory=self._leavings),
+            ChildSpec(
+                name="leavings",
+                factory=lambda: LeavingsService(
+                    self.outside.leavings, self.outside.runtime, self.outside.leftovers
+                ),
+            ),
             ChildSpec(
                 name="restarts",
                 factory=lambda: RestartManager(self.outside.restarts, self.nursery.again),
             ),
         )
-
-    def _leavings(self) -> LeavingsService:
-        outside = self.outside
-        return LeavingsService(outside.leavings, outside.runtime, outside.leftovers)
-
-    def _events_service(self) -> EventsService:
-        return EventsService(self.database, lambda: self.retention)
 
     def _containerd_process(self) -> EmbeddedContainerd:
         self.embedded = EmbeddedContainerd(
@@ -356,12 +343,11 @@ class Engine:
         return ShimWatcher(self.watched, self.room, self.execs, reconnected=self.images.refresh)
 
     def _status(self) -> Server:
-        """Depends on nothing: it answers while everything else is down or comes up."""
-        app = create_app(lambda app: status.register(app, lambda: tree(self)), version=VERSION)
-        return Server(app, [status_listener(self.settings)], greet=False, handover=self.handover)
+        return status_server(self)
 
     def _api(self) -> Server:
         rooms = Rooms(
+            builds=self.builds,
             containers=self.containers,
             contents=Contents(self.room),
             commits=Commits(self.room, self.containers),
@@ -371,18 +357,19 @@ class Engine:
             events=self.events,
             networks=self.networks,
             volumes=self.volumes,
+            storage=self.storage,
             system=self.system,
             disk=DiskReport(self.containers, self.images, self.volumes),
+            operators=self.operators,
         )
-        app = create_app(lambda app: register(app, rooms), version=VERSION)
-        reload.register(app, self.reloader.reload)
-        return Server(app, api_listeners(self.settings), handover=self.handover)
+        return api_server(self, rooms)
 
     # its life
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until `stop`. IntensityExceeded when a part does not stay up."""
-        await self.root.run(task_status=task_status)
+        trio.lowlevel.add_instrument(self.operators.ages)
+        await self.root.run(task_status=Announced(self.ready, task_status))
 
     async def stop(self) -> None:
         """An orderly end: the containers first (unless they are to live on), then the tree from its leaves."""
@@ -392,6 +379,8 @@ class Engine:
             await stop_all(self.room, self.containers, self.settings.shutdown_timeout)
         if self.embedded is not None:
             self.embedded.leave_running = self.leave_running
+        if self.ready.is_set():
+            await self.root.remove("api")
         await self.root.stop()
         await trio.to_thread.run_sync(cgroups.remove_empty, own_cgroup(self.engine_id))
 

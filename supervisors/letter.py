@@ -29,6 +29,7 @@ class Letter(Generic[M]):
     """A message taken from a mailbox. The first answer counts; later ones go nowhere."""
 
     __slots__ = (
+        "_answered",
         "_asker",
         "_error",
         "_open",
@@ -48,6 +49,7 @@ class Letter(Generic[M]):
         self.asker_left = False
         self._asker: trio.lowlevel.Task | None = None
         self._open: set[Letter[M]] | None = None
+        self._answered: Callable[[], None] | None = None
         self._value: object = None
         self._error: BaseException | None = None
 
@@ -70,8 +72,11 @@ class Letter(Generic[M]):
         """
         return Handling(self)
 
-    def registered(self, open_letters: set[Letter[M]]) -> Letter[M]:
-        """Keep the letter in the set until it is answered."""
+    def registered(
+        self, open_letters: set[Letter[M]], answered: Callable[[], None] | None = None
+    ) -> Letter[M]:
+        """Keep the letter in the set until it is answered; `answered` is called when that is no failure."""
+        self._answered = answered
         if self.asked:
             open_letters.add(self)
             self._open = open_letters
@@ -106,6 +111,8 @@ class Letter(Generic[M]):
             return
         self.answered = True
         self._value, self._error = value, error
+        if error is None and self._answered is not None:
+            self._answered()
         if self._open is not None:
             self._open.discard(self)
             self._open = None

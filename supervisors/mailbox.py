@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict, deque
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
@@ -24,6 +25,7 @@ class Mailbox(Generic[M]):
         self.capacity = capacity
         self.peak = 0
         self.dropped = 0
+        self.last_success: float | None = None
         self._queue: deque[Letter[M]] = deque()
         # Senders that wait for room, first come first served.
         self._waiting: OrderedDict[Letter[M], trio.lowlevel.Task] = OrderedDict()
@@ -50,7 +52,11 @@ class Mailbox(Generic[M]):
             capacity=self.capacity,
             peak=self.peak,
             dropped=self.dropped,
+            last_success=self.last_success,
         )
+
+    def _answered(self) -> None:
+        self.last_success = time.time()
 
     async def ask(self, message: Request[R], *, accept_timeout: float = 10.0) -> R:
         """Send a request and wait for its answer, without limit once there is room.
@@ -184,7 +190,9 @@ class Inbox(Generic[M]):
     def take_nowait(self) -> Letter[M] | None:
         """The next queued letter, or None: for a service that works its mail off in groups."""
         letter = None if self._closed else self._mailbox._take()
-        return None if letter is None else letter.registered(self._open_letters)
+        if letter is None:
+            return None
+        return letter.registered(self._open_letters, self._mailbox._answered)
 
     def __aiter__(self) -> Self:
         return self
@@ -197,7 +205,7 @@ class Inbox(Generic[M]):
         while not (self._closed or mailbox._closed):
             letter = mailbox._take()
             if letter is not None:
-                return letter.registered(self._open_letters)
+                return letter.registered(self._open_letters, mailbox._answered)
             await mailbox._arrivals.park()
         raise StopAsyncIteration
 

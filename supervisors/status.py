@@ -11,13 +11,15 @@ Json = dict[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailboxStats:
-    """How full a mailbox is and was. `dropped` counts the offers that found no room."""
+    """How full a mailbox is and was. `dropped` counts the offers that found no room; `last_success` is when
+    a letter was last answered, refusals apart, in unix seconds."""
 
     name: str
     depth: int
     capacity: int
     peak: int
     dropped: int
+    last_success: float | None = None
 
     def to_dict(self) -> Json:
         return {
@@ -25,6 +27,7 @@ class MailboxStats:
             "capacity": self.capacity,
             "peak": self.peak,
             "dropped": self.dropped,
+            "last_success": self.last_success,
         }
 
 

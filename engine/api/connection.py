@@ -6,6 +6,7 @@ import logging
 import math
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 import trio
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 MAX_READ = 65536
 IDLE_SECONDS = 900.0  # dockerd has no limit; a pool that reuses a connection later reconnects
+HEAD_SECONDS = 30.0
+"""What a request's head may take from its first byte, and the first one from the connection's beginning."""
 LINGER_SECONDS = 2.0  # for the rest of an upload that was answered early
 
 Transport = trio.SocketStream | trio.SSLStream[trio.SocketStream]
@@ -36,11 +39,22 @@ class Connection(TCPServer):
     wire: Wire
 
     def __init__(
-        self, app: Any, config: WireConfig, context: WorkerContext, stream: Transport
+        self,
+        app: Any,
+        config: WireConfig,
+        context: WorkerContext,
+        stream: Transport,
+        *,
+        head_seconds: float = HEAD_SECONDS,
+        on_request: Callable[[], None] | None = None,
     ) -> None:
+        """`on_request` is called when the first head is complete: until then the connection is half-open."""
         super().__init__(app, config, context, {}, stream)  # type: ignore[arg-type]
         self.idle = True
         self.fresh = True
+        self._head_seconds = head_seconds
+        self._on_request = on_request
+        self._heading = False
         self.hijacking = trio.Event()
         self.peer: Peer | None = None
         self.family = int(socket.AF_UNIX)
@@ -91,6 +105,7 @@ class Connection(TCPServer):
         )
         self.protocol = self.wire  # type: ignore[assignment]
         self._set_idle(idle=True)
+        self._await_head()
         return True
 
     async def _read_data(self) -> None:
@@ -115,6 +130,8 @@ class Connection(TCPServer):
                 self.wire.feed(bytes(data))
                 break
             await self.wire.handle(RawData(bytes(data)))
+            if self.idle and not self._heading:
+                self._await_head()
             if not data:
                 if self.wire.upgradable and self.wire.paused:
                     # Half-closed by a client that sent its whole stdin along: the end of its
@@ -144,8 +161,17 @@ class Connection(TCPServer):
         elif isinstance(event, Updated):
             self._set_idle(idle=event.idle)
 
+    def _await_head(self) -> None:
+        """From here on a head must come to its end in time, however much of it trickles in."""
+        self._heading = True
+        self._limit_read(trio.current_time() + self._head_seconds)
+
     def _set_idle(self, *, idle: bool) -> None:
         self.idle = idle
+        self._heading = False
+        if not idle and self._on_request is not None:
+            self._on_request()
+            self._on_request = None
         self._limit_read(trio.current_time() + IDLE_SECONDS if idle else math.inf)
         if idle and self.context.terminated.is_set():
             self.end()

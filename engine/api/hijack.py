@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import trio
 from quart import request
 from trio_websocket import WebSocketConnection, wrap_server_stream
+
+from engine.errors import InvalidParameter
 
 if TYPE_CHECKING:
     from engine.api.connection import Connection
@@ -107,6 +111,12 @@ def peer() -> Peer | None:
     return current.peer if current is not None else None
 
 
+def asker() -> str:
+    """The same in words, for the record: "uid 1000"; "" for who came over TCP."""
+    found = peer()
+    return f"uid {found.uid}" if found is not None else ""
+
+
 async def hijack(
     *, content_type: str | None = RAW_STREAM, upgrade: bool | None = None, protocol: str = "tcp"
 ) -> HijackedStream:
@@ -135,8 +145,7 @@ def hijack_head(content_type: str | None, protocol: str | None) -> bytes:
 @asynccontextmanager
 async def hijack_websocket() -> AsyncIterator[WebSocketConnection]:
     """Take the connection and speak WebSocket on it; closed at the end of the block."""
-    stream = await _need_link().hijack(b"")
-    replayed = HijackedStream(stream, _request_bytes())
+    replayed = await hijack_handshake()
     async with trio.open_nursery() as nursery:
         with trio.fail_after(HEAD_SECONDS):
             proposal = await wrap_server_stream(nursery, replayed)
@@ -147,6 +156,32 @@ async def hijack_websocket() -> AsyncIterator[WebSocketConnection]:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
                 await connection.aclose()
             nursery.cancel_scope.cancel()
+
+
+async def hijack_handshake() -> HijackedStream:
+    """Take the connection at the beginning of a WebSocket's handshake, for a library to answer it.
+
+    InvalidParameter for what is none: the library would wait for the rest of it.
+    """
+    _check_handshake()
+    return HijackedStream(await _need_link().hijack(b""), _request_bytes())
+
+
+def _check_handshake() -> None:
+    """RFC 6455, 4.2.1."""
+    headers = request.headers
+    upgrade = [each.strip().lower() for each in headers.get("Upgrade", "").split(",")]
+    connection = [each.strip().lower() for each in headers.get("Connection", "").split(",")]
+    if "websocket" not in upgrade or "upgrade" not in connection:
+        raise InvalidParameter("this is a WebSocket: the request must ask for an upgrade to it")
+    if headers.get("Sec-WebSocket-Version", "").strip() != "13":
+        raise InvalidParameter("only version 13 of the WebSocket protocol is spoken")
+    try:
+        key = base64.b64decode(headers.get("Sec-WebSocket-Key", "").strip(), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != 16:
+        raise InvalidParameter("invalid Sec-WebSocket-Key")
 
 
 def _request_bytes() -> bytes:

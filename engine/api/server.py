@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import trio
 from hypercorn.trio.worker_context import WorkerContext
 from quart_trio import QuartTrio
 
-from engine.api.connection import Connection
+from engine.api.connection import HEAD_SECONDS, Connection
 from engine.api.handover import Handover
 from engine.api.listeners import Bound, Listener, bind_all
 from engine.api.wire import WireConfig
@@ -23,6 +25,15 @@ GRACE_SECONDS = 1.0
 FRESH_SECONDS = 0.3
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`half_open` connections on each listener that have not made a request yet; a request's head may take
+    `head_seconds`."""
+
+    half_open: int = 512
+    head_seconds: float = HEAD_SECONDS
+
+
 class Server:
     """Serves an application on its listeners; all are bound before any is served."""
 
@@ -33,9 +44,12 @@ class Server:
         *,
         grace: float = GRACE_SECONDS,
         greet: bool = True,
+        limits: Limits | None = None,
         handover: Handover | None = None,
     ) -> None:
         """`handover` has the predecessor's sockets, and takes these for a successor. `greet`: say in the log where Docker clients are served."""
+        self._limits = limits or Limits()
+        self._half_open: dict[object, dict[Connection, trio.CancelScope]] = {}
         self._app = app
         self._listeners = tuple(listeners)
         self._grace = grace
@@ -103,12 +117,36 @@ class Server:
         )
 
     async def _handle(self, stream: Any) -> None:
-        connection = Connection(self._app, self._config, self._context, stream)
+        waiting = self._half_open.setdefault(_listener_of(stream), {})
+        connection = Connection(
+            self._app,
+            self._config,
+            self._context,
+            stream,
+            head_seconds=self._limits.head_seconds,
+            on_request=lambda: waiting.pop(connection, None) and None,
+        )
         self._connections.add(connection)
+        while len(waiting) >= self._limits.half_open:
+            # The oldest has had its chance; a client that has something to say is quicker.
+            waiting.pop(next(iter(waiting))).cancel()
         try:
-            await connection.run()
+            with trio.CancelScope() as scope:
+                waiting[connection] = scope
+                await connection.run()
         except Exception:
             # Raised while it was closed. One connection's bug must not end the others.
             log.exception("a connection failed at its end")
         finally:
             self._connections.discard(connection)
+            waiting.pop(connection, None)
+
+
+def _listener_of(stream: Any) -> object:
+    """A unix socket's path, a TCP port: what those have in common that came the same way."""
+    sock = getattr(stream, "transport_stream", stream).socket
+    try:
+        name = sock.getsockname()
+    except OSError:
+        return None
+    return name if sock.family == socket.AF_UNIX else name[1]

@@ -25,14 +25,14 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def fetch(path: str, target: str) -> Any:
-    """The decoded JSON of a GET; Unreachable when there is none."""
+def fetch(path: str, target: str, statuses: tuple[int, ...] = (http.client.OK,)) -> Any:
+    """The decoded JSON of a GET; Unreachable when there is none, or its status is another."""
     connection = _Connection(path)
     try:
         connection.request("GET", target)
         response = connection.getresponse()
         body = response.read()
-        if response.status != http.client.OK:
+        if response.status not in statuses:
             raise Unreachable(f"{path} answers {response.status}: {body.decode(errors='replace')}")
         return json.loads(body)
     except (OSError, http.client.HTTPException, ValueError) as error:

@@ -52,7 +52,9 @@ class Change(msgspec.Struct, frozen=True):
 
 class Extraction(msgspec.Struct, frozen=True):
     """How an archive is unpacked. `owner` (uid, gid) replaces the archive's; `keep_kinds` refuses to put a
-    file in a directory's place or the other way round."""
+    file in a directory's place or the other way round; `clamp` keeps names with too many `..` at the top,
+    instead of refusing them."""
 
     owner: tuple[int, int] | None = None
     keep_kinds: bool = False
+    clamp: bool = False

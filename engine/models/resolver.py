@@ -9,13 +9,15 @@ import trio
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True):
-    """A container in one network; `links` are names that it alone uses for others there."""
+    """A container in one network; `links` are names that it alone uses for others there, `ports`
+    the services that it is known to have ("80/tcp")."""
 
     network: str
     network_name: str
     addresses: list[str]
     names: list[str]
     links: dict[str, str] = {}
+    ports: list[str] = []
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):

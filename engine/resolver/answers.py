@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import socket
 from ipaddress import ip_address
 
-from dnslib import AAAA, PTR, QTYPE, RCODE, RR, A, DNSError, DNSRecord
+from dnslib import AAAA, PTR, QTYPE, RCODE, RR, SRV, A, DNSError, DNSRecord
 
 from engine.models.resolver import Scope
 from engine.resolver.directory import Directory
@@ -13,6 +16,7 @@ TTL = 30
 """Seconds. Short, for a container that is made anew has another address; asking costs nothing."""
 PLAIN_SIZE = 512
 MOST_KEPT = 2000
+_SERVICE = re.compile(r"_([a-z0-9-]+)\._(tcp|udp|sctp)\.(.+)")
 _IPV4, _IPV6 = ".in-addr.arpa", ".ip6.arpa"
 
 
@@ -65,6 +69,10 @@ def _replies(directory: Directory, scope: Scope, asked: DNSRecord) -> list[bytes
         address = reversed_address(name)
         found = directory.name_of(scope, address) if address else None
         return [_packed(asked, [PTR(f"{found}.")])] if found else []
+    if kind == "SRV" and (service := _SERVICE.fullmatch(name)):
+        port = service_port(service[1], service[2])
+        there = directory.services(scope, f"{port}/{service[2]}", service[3])
+        return [] if there is None else [_services(asked, port, there)]
     addresses = directory.lookup(scope, name)
     if addresses is None:
         return []
@@ -73,6 +81,27 @@ def _replies(directory: Directory, scope: Scope, asked: DNSRecord) -> list[bytes
     records = [AAAA(a) if ":" in a else A(a) for a in wanted]
     turns = [records[i:] + records[:i] for i in range(len(records))] or [records]
     return [_packed(asked, each) for each in turns]
+
+
+def service_port(label: str, proto: str) -> int:
+    """A number, or a service that the host's database knows; 0 for neither."""
+    if label.isdecimal():
+        return int(label) if len(label) < 6 else 0
+    with contextlib.suppress(OSError):
+        return socket.getservbyname(label, proto)
+    return 0
+
+
+def _services(asked: DNSRecord, port: int, there: list[tuple[str, list[str]]]) -> bytes:
+    """All of the same weight, and their addresses with them."""
+    reply = asked.reply(ra=1, aa=1)
+    for name, addresses in there:
+        found = SRV(priority=0, weight=0, port=port, target=f"{name}.")
+        reply.add_answer(RR(asked.q.qname, QTYPE.SRV, ttl=TTL, rdata=found))
+        for each in addresses:
+            kind, data = (QTYPE.AAAA, AAAA(each)) if ":" in each else (QTYPE.A, A(each))
+            reply.add_ar(RR(f"{name}.", kind, ttl=TTL, rdata=data))
+    return bytes(reply.pack())
 
 
 def _packed(asked: DNSRecord, records: list[A | AAAA | PTR]) -> bytes:

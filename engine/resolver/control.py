@@ -21,6 +21,7 @@ from engine.resolver.upstream import HostServers, Upstream
 log = logging.getLogger(__name__)
 
 FIRST_CLIENT = 30.0
+AGAIN = 1.0
 
 
 class Resolver:
@@ -130,12 +131,26 @@ class Resolver:
         cancel, gone = self._served[scope_id], self._gone[scope_id]
         try:
             with cancel:
-                await Serving(self._directory, self._upstream, scope_id, pair).run()
+                await self._serve_scope(scope_id, pair)
         finally:
             pair.close()
             if self._served.get(scope_id) is cancel:
                 del self._served[scope_id], self._paths[scope_id], self._gone[scope_id]
             gone.set()
+
+    async def _serve_scope(self, scope_id: str, pair: sockets.Pair) -> None:
+        """On new sockets when the old ones fail; without, when the namespace has gone."""
+        while True:
+            try:
+                await Serving(self._directory, self._upstream, scope_id, pair).run()
+            except* OSError as failures:
+                log.error("names of %s: %s; listening anew", scope_id[:12], failures.exceptions[0])
+            await trio.sleep(AGAIN)
+            try:
+                pair = await sockets.listen(self._paths[scope_id])
+            except (OSError, EngineError) as error:
+                log.error("names of %s cannot be answered: %s", scope_id[:12], error)
+                return
 
     async def _end(self, scope_id: str) -> None:
         """The sockets are closed when this returns, and keep no namespace alive."""

@@ -65,18 +65,36 @@ class Directory:
                 return found
         return None
 
+    def services(self, scope: Scope, port: str, name: str) -> list[tuple[str, list[str]]] | None:
+        """Who is called so and has that port ("80/tcp"): full name and addresses. None: nobody is
+        called so."""
+        for presence in scope.presences:
+            found = self._presences(presence, name)
+            if found is None and name.endswith(f".{presence.network_name.lower()}"):
+                found = self._presences(presence, name[: -len(presence.network_name) - 1])
+            if found is not None:
+                return [(_full_name(each), each.addresses) for each in found if port in each.ports]
+        return None
+
     def _in_network(self, own: Presence, name: str) -> list[str] | None:
+        found = self._presences(own, name)
+        return None if found is None else _addresses(found)
+
+    def _presences(self, own: Presence, name: str) -> list[Presence] | None:
         target = {alias.lower(): there for alias, there in own.links.items()}.get(name, name)
-        found = self._names.get(own.network, {}).get(target.lower())
-        return None if not found else _addresses(found)
+        return self._names.get(own.network, {}).get(target.lower()) or None
 
     def name_of(self, scope: Scope, address: str) -> str | None:
         """`container.network` of an address in the asker's networks."""
         for own in scope.presences:
             found = self._addresses.get(own.network, {}).get(address)
             if found is not None:
-                return f"{found.names[0]}.{found.network_name}"
+                return _full_name(found)
         return None
+
+
+def _full_name(presence: Presence) -> str:
+    return f"{presence.names[0]}.{presence.network_name}"
 
 
 def _addresses(presences: Iterable[Presence]) -> list[str]:

@@ -19,10 +19,15 @@ BURST = 64
 """Datagrams that one container may have answered before others have their turn."""
 IDLE = 10.0
 CONNECTIONS = 64
+PAUSE = 0.05
+"""Seconds to wait after a socket's error, which may stay: it would be ready again at once."""
+MOST_ERRORS = 20
+"""In a row; then the socket is given up."""
 
 
 class Serving:
-    """Reads the scope anew for each question: it may have changed."""
+    """Reads the scope anew for each question: it may have changed. `run` raises OSError, in a
+    group, when its sockets don't work any more."""
 
     def __init__(self, directory: Directory, upstream: Upstream, scope_id: str, pair: Pair) -> None:
         self._directory = directory
@@ -42,6 +47,7 @@ class Serving:
 
     async def _serve_udp(self, nursery: trio.Nursery) -> None:
         channel = self._pair.udp
+        errors = 0
         while True:
             await trio.lowlevel.wait_readable(channel)
             for _ in range(BURST):
@@ -50,8 +56,13 @@ class Serving:
                 except BlockingIOError:
                     break
                 except OSError as error:
+                    errors += 1
+                    if errors >= MOST_ERRORS:
+                        raise
                     log.debug("questions of %s: %s", self._id[:12], error)
+                    await trio.sleep(PAUSE)
                     break
+                errors = 0
                 answer = self._answers.answer(question) if len(question) >= 12 else b""
                 if answer is None:
                     nursery.start_soon(self._forward, question, asker)

@@ -9,24 +9,18 @@ from typing import TYPE_CHECKING
 
 from config.load import Loaded
 from config.schema import Settings
-from engine.domain.events.service import Retention
 from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.logs import level_number
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.reloading import Part, Reloader, Take
-from engine.wiring.rooms import container_settings, network_settings, write_scripts
+from engine.wiring.rooms import container_settings, network_settings, retention, write_scripts
 
 if TYPE_CHECKING:
     from engine.daemon import Engine
 
 READ_WHERE_USED = frozenset({"shutdown-timeout"})
 """Read from the engine's settings at the moment of their use."""
-
-
-def retention(settings: Settings) -> Retention:
-    keep = settings.events_retention
-    return Retention(count=keep.count, age=keep.age, bytes=keep.bytes)
 
 
 def make_reloader(engine: Engine, read: Callable[[], Loaded]) -> Reloader:
@@ -41,14 +35,14 @@ def make_reloader(engine: Engine, read: Callable[[], Loaded]) -> Reloader:
 def live_parts(engine: Engine) -> tuple[Part, ...]:
     """In the order in which they are taken over; the first one is who the others ask."""
     return (
-        _part("engine", READ_WHERE_USED, lambda new: lambda: setattr(engine, "settings", new)),
+        _part("engine", READ_WHERE_USED, lambda new: _engine(engine, new)),
         _part("log", {"debug", "log-level"}, _level),
         _part("identity", _IDENTITY, lambda new: _identity(engine, new)),
         _part("containers", _CONTAINERS, lambda new: _containers(engine, new)),
         _part("networks", {"default-address-pools", "publish-policy"}, lambda new: _networks(engine, new)),
         _part("registries", {"insecure-registries", "proxies", "registry-mirrors"}, lambda new: _registries(engine, new)),
         _part("transfers", _TRANSFERS, lambda new: _transfers(engine, new)),
-        _part("events", {"events-retention"}, lambda new: _events(engine, new)),
+        _part("events", {"events-retention", "timeline-retention"}, lambda new: _events(engine, new)),
     )  # fmt: skip
 
 
@@ -68,6 +62,14 @@ _TRANSFERS = frozenset(
 
 def _part(name: str, keys: frozenset[str] | set[str], derive: Callable[[Settings], Take]) -> Part:
     return Part(name, frozenset(keys), derive)
+
+
+def _engine(engine: Engine, new: Settings) -> Take:
+    def take() -> None:
+        engine.settings = new
+        engine.operators.configure(new)
+
+    return take
 
 
 def _level(new: Settings) -> Take:
@@ -109,4 +111,4 @@ def _transfers(engine: Engine, new: Settings) -> Take:
 
 def _events(engine: Engine, new: Settings) -> Take:
     fresh = retention(new)
-    return lambda: setattr(engine, "retention", fresh)
+    return lambda: engine.limits.change(fresh)

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from ipaddress import IPv4Interface, IPv4Network, IPv6Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 from pathlib import Path
 
 from config.schema import Settings
 from config.sections import Runtime
 from engine.adapters.host.facts import sys_info
 from engine.adapters.host.identity import Choices
+from engine.adapters.host.leftovers import HostLeftovers
 from engine.domain.containers.settings import RoomSettings
+from engine.domain.events.service import Retention
+from engine.domain.logs.options import check_options
 from engine.domain.networks.facade import (
     DEFAULT_POOLS,
     NetworkSettings,
@@ -20,7 +30,15 @@ from engine.domain.networks.facade import (
     parse_pool,
 )
 from engine.domain.system.facts import Facts
+from engine.errors import prefixed
 from engine.models.containers import Ulimit
+
+
+def retention(settings: Settings) -> Retention:
+    keep = settings.events_retention
+    return Retention(
+        count=keep.count, age=keep.age, bytes=keep.bytes, timeline=settings.timeline_retention
+    )
 
 
 def network_settings(settings: Settings, engine_id: str) -> NetworkSettings:
@@ -36,8 +54,13 @@ def network_settings(settings: Settings, engine_id: str) -> NetworkSettings:
         default_ip=settings.ip,
         publish_policy=settings.publish_policy,
         userland_proxy=settings.userland_proxy,
-        fixed_cidr=IPv4Network(settings.fixed_cidr) if settings.fixed_cidr else None,
+        fixed_cidr=IPv4Network(settings.fixed_cidr, strict=False) if settings.fixed_cidr else None,
         fixed_cidr_v6=_ipv6_subnet(settings, engine_id),
+        bip6=IPv6Interface(settings.bip6) if settings.bip6 and settings.ipv6 else None,
+        default_gateway=IPv4Address(settings.default_gateway) if settings.default_gateway else None,
+        default_gateway6=IPv6Address(settings.default_gateway_v6)
+        if settings.default_gateway_v6 and settings.ipv6
+        else None,
         pools=[parse_pool(each.base, each.size) for each in settings.default_address_pools]
         or DEFAULT_POOLS,
         default_options=settings.default_network_opts,
@@ -50,6 +73,8 @@ def _ipv6_subnet(settings: Settings, engine_id: str) -> IPv6Network | None:
         return None
     if settings.fixed_cidr_v6:
         return IPv6Network(settings.fixed_cidr_v6, strict=False)
+    if settings.bip6:
+        return None
     return IPv6Network(str(allocate([local_pool(engine_id)], [], 6)))
 
 
@@ -104,10 +129,24 @@ def own_cgroup(engine_id: str) -> str:
     return f"/trimaran-{engine_id}"
 
 
+def leftovers(settings: Settings, choices: Choices, data_root: Path, address: str) -> HostLeftovers:
+    """`address` is containerd's socket."""
+    return HostLeftovers(
+        data_root=data_root,
+        exec_root=Path(settings.exec_root),
+        cgroup=own_cgroup(choices.engine_id),
+        address=address,
+        namespace=choices.namespace,
+        embedded=not choices.containerd,
+    )
+
+
 def container_settings(
     settings: Settings, choices: Choices, facts: Facts, data_root: Path
 ) -> RoomSettings:
     known = runtimes(settings)
+    with prefixed("failed to set log opts: "):
+        check_options(settings.log_driver, settings.log_opts)
     return RoomSettings(
         engine_id=choices.engine_id,
         facts=facts,

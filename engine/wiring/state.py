@@ -21,11 +21,8 @@ def make_store(engine: Engine) -> StoreService:
     )
 
 
-def tree(engine: Engine) -> dict[str, object]:
-    """The services, the loop's lag, and under `damage` what this start found broken: `repaired` with what
-    became of it, `quarantined` with the records that no copy could replace."""
-    return {
-        **engine.root.status().to_dict(),
-        "loop_lag": engine.pulse.report(),
-        "damage": {"repaired": engine.repaired, "quarantined": engine.quarantined},
-    }
+def damage(engine: Engine) -> dict[str, object]:
+    """For the status: what this start found broken; `repaired` with what became of it, `quarantined` with
+    the records that no copy could replace."""
+    repaired = [repair.attributes() for repair in engine.state.repairs]
+    return {"repaired": repaired, "quarantined": engine.database.quarantined()}

@@ -93,22 +93,7 @@ def test_events_are_replayed_by_number(daemon: Daemon) -> None:
     daemon.docker(
         "run", "--rm", "--name", "seen", "--net", "none", "busybox", "true", check=True, timeout=30
     )
-    done = daemon.docker(
-        "events",
-        "--since",
-        "1h",
-        "--until",
-        "0s",
-        "--filter",
-        "container=seen",
-        "--format",
-        "{{.Action}}",
-        timeout=30,
-    )
-    actions = done.stdout.decode().split()
-    assert [each for each in actions if each != "attach"] == [
-        "create",
-        "start",
-        "die",
-        "destroy",
-    ], done.stderr
+    asked = ("events", "--since", "1h", "--until", "0s", "--filter", "container=seen")
+    done = daemon.docker(*asked, "--format", "{{.Action}}", timeout=30)
+    actions = [each for each in done.stdout.decode().split() if each != "attach"]
+    assert actions == ["create", "start", "die", "destroy"], done.stderr

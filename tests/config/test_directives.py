@@ -24,6 +24,10 @@ from config.honoured import REMOVED
             {"events-retention": {"age": 86400, "bytes": 1 << 20, "count": 5}},
         ),
         (
+            {"storage-collection": {"Grace": "10m", "min-age": 5, "reserve": "1g", "keep": ["a"]}},
+            {"storage-collection": {"grace": 600, "min-age": 5, "reserve": 1 << 30, "keep": ["a"]}},
+        ),
+        (
             {"default-ulimits": {"nofile": {"soft": 1, "HARD": 2}}},
             {"default-ulimits": {"nofile": {"Name": "nofile", "Soft": 1, "Hard": 2}}},
         ),

@@ -5,7 +5,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from config.sections import AddressPool, Builder, EventsRetention, Proxies, Runtime, Ulimit
+from config.sections import (
+    AddressPool,
+    Builder,
+    EventsRetention,
+    Proxies,
+    Runtime,
+    StorageCollection,
+    Ulimit,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +33,7 @@ from config.sections import AddressPool, Builder, EventsRetention, Proxies, Runt
         (Ulimit, {"Name": "nofile", "Soft": 1, "Hard": -1}, Ulimit("nofile", 1, -1)),
         (Proxies, {"http-proxy": "http://p"}, Proxies(http_proxy="http://p")),
         (EventsRetention, {"count": 5}, EventsRetention(count=5)),
+        (StorageCollection, {"min-age": 5}, StorageCollection(min_age=5)),
     ],
 )
 def test_sections_have_the_names_of_the_file(
@@ -34,7 +43,10 @@ def test_sections_have_the_names_of_the_file(
     assert msgspec.convert(msgspec.to_builtins(value), kind) == value
 
 
-@pytest.mark.parametrize("kind", [Runtime, AddressPool, Ulimit, Proxies, Builder, EventsRetention])
+SECTIONS = [Runtime, AddressPool, Ulimit, Proxies, Builder, EventsRetention, StorageCollection]
+
+
+@pytest.mark.parametrize("kind", SECTIONS)
 def test_unknown_names_are_refused_everywhere(kind: type[msgspec.Struct]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"nope": 1}, kind)

@@ -7,7 +7,7 @@ import pytest
 
 from config.errors import ConfigError
 from config.schema import Settings
-from config.sections import AddressPool, EventsRetention, Runtime, Ulimit
+from config.sections import AddressPool, EventsRetention, Runtime, StorageCollection, Ulimit
 from config.validate import cgroup_driver, validate
 
 WRONG: list[tuple[Settings, str, str]] = [
@@ -25,7 +25,15 @@ WRONG: list[tuple[Settings, str, str]] = [
     (Settings(max_concurrent_uploads=-2), "max-concurrent-uploads", "invalid max concurrent uploads: -2"),
     (Settings(max_download_attempts=0), "max-download-attempts", "invalid max download attempts: 0"),
     (Settings(default_shm_size=-1), "default-shm-size", "SHM size can not be less than 0"),
+    (Settings(api_half_open=0), "api-half-open", "invalid half-open limit: 0"),
+    (Settings(api_header_timeout=0), "api-header-timeout", "invalid header timeout: 0"),
+    (Settings(timeline_retention=-1), "timeline-retention", "timeline retention can not be less than 0"),
     (Settings(events_retention=EventsRetention(count=-1)), "events-retention", "events retention can not be less than 0"),
+    (Settings(storage_collection=StorageCollection(grace=-1)), "storage-collection", "times and sizes can not be less than 0"),
+    (Settings(storage_collection=StorageCollection(interval=0)), "storage-collection", "the interval can not be less than a second"),
+    (Settings(storage_collection=StorageCollection(high=101)), "storage-collection", "high is in percent: 101"),
+    (Settings(storage_collection=StorageCollection(high=80)), "storage-collection", "low must be above 0 and not above high (80): 0"),
+    (Settings(storage_collection=StorageCollection(high=80, low=90)), "storage-collection", "low must be above 0 and not above high (80): 90"),
     (Settings(runtimes={"runc": Runtime("/x")}), "runtimes", "runtime name 'runc' is reserved"),
     (Settings(runtimes={"a": Runtime()}), "runtimes", "runtime a: either a runtimeType or a path must be configured"),
     (Settings(runtimes={"a": Runtime("/a", type="b")}), "runtimes", "runtime a: cannot configure both path and runtimeType for the same runtime"),

@@ -32,6 +32,18 @@ def check(**settings: object) -> None:
         ({"bip": "fd00::1/64"}, "bip", "invalid bip: fd00::1/64 is not IPv4"),
         ({"bip": "10.0.0.1/33"}, "bip", "invalid bip: "),
         ({"bip6": "10.0.0.1/24"}, "bip6", "invalid bip6: 10.0.0.1/24 is not IPv6"),
+        (
+            {"bip": "10.0.0.1/24", "fixed_cidr": "10.0.1.0/25"},
+            "fixed-cidr",
+            "invalid fixed-cidr: 10.0.1.0/25 is outside of bip 10.0.0.1/24",
+        ),
+        ({"bip": "10.0.0.1/24", "fixed_cidr": "10.0.0.0/16"}, "fixed-cidr", "is outside of bip"),
+        ({"bip": "10.0.0.1/24", "default_gateway": "10.1.0.2"}, "default-gateway", "is outside"),
+        (
+            {"bip6": "fd00::1/64", "fixed_cidr_v6": "fd01::/80"},
+            "fixed-cidr-v6",
+            "is outside of bip6 fd00::1/64",
+        ),
         ({"default_gateway_v6": "10.0.0.1"}, "default-gateway-v6", "is not IPv6"),
         (
             {"default_address_pools": (AddressPool("10.0.0.0/16", 8),)},

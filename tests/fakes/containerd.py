@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.domain.images.ports import Descriptor, Resource
 from engine.errors import Conflict, InvalidParameter, NotFound, SystemFailure
+from engine.models import runtime
 
 _FILTER = re.compile(r'labels\."([^"]+)"=="?([^",]*)"?')
 
@@ -25,6 +26,12 @@ class Blob:
     @property
     def size(self) -> int:
         return len(self.data)
+
+
+@dataclass(frozen=True)
+class Upload:
+    ref: str
+    updated_at: float
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,7 @@ class FakeContent:
         self.leases = leases
         self.blobs: dict[str, Blob] = {}
         self.ingests: dict[str, bytearray] = {}
+        self.touched: dict[str, float] = {}
 
     def blob(self, digest: str) -> Blob:
         if digest not in self.blobs:
@@ -169,6 +177,12 @@ class FakeContent:
         if ref not in self.ingests:
             raise NotFound(f"ingest {ref}: not found")
         return len(self.ingests[ref])
+
+    async def statuses(self, *filters: str) -> list[Upload]:
+        return [Upload(ref, self.touched.get(ref, 0.0)) for ref in self.ingests]
+
+    async def list(self, *filters: str) -> list[Blob]:
+        return matching(list(self.blobs.values()), filters)
 
     async def abort(self, ref: str) -> None:
         if self.ingests.pop(ref, None) is None:
@@ -214,12 +228,48 @@ class FakeImages:
 
 
 class FakeSnapshots:
+    """`places` are the directories' numbers, under `root`."""
+
+    root = "/data/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots"
+
     def __init__(self, leases: FakeLeases) -> None:
         self.leases = leases
         self.snapshots: dict[str, Snapshot] = {}
+        self.places: dict[str, int] = {}
+
+    async def list(self, *filters: str) -> list[Snapshot]:
+        return matching(list(self.snapshots.values()), filters)
+
+    def directory(self, name: str) -> str:
+        return f"{self.root}/{self.places.setdefault(name, len(self.places) + 1)}"
+
+    async def mounts(self, key: str) -> list[runtime.Mount]:
+        """As the overlay snapshotter's: one layer alone is bound."""
+        own = await self.stat(key)
+        below = []
+        parent = own.parent
+        while parent:
+            below.append(f"{self.directory(parent)}/fs")
+            parent = self.snapshots[parent].parent
+        if own.kind == "view" and len(below) == 1:
+            return [runtime.Mount("bind", below[0])]
+        if not below:
+            return [runtime.Mount("bind", f"{self.directory(key)}/fs")]
+        options = [f"lowerdir={':'.join(below)}"]
+        if own.kind != "view":
+            options.insert(0, f"upperdir={self.directory(key)}/fs")
+        return [runtime.Mount("overlay", "overlay", options=tuple(options))]
+
+    async def view(
+        self, key: str, parent: str, *, labels: Mapping[str, str], lease: str | None = None
+    ) -> list[runtime.Mount]:
+        await self.stat(parent)
+        self.snapshots[key] = Snapshot(key, parent, "view", dict(labels))
+        self.leases.hold(lease, "snapshot", key)
+        return await self.mounts(key)
 
     async def prepare(
-        self, key: str, parent: str, *, labels: Mapping[str, str], lease: str | None = None
+        self, key: str, parent: str = "", *, labels: Mapping[str, str], lease: str | None = None
     ) -> list[Mount]:
         if key in self.snapshots:
             raise Conflict(f"snapshot {key}: already exists")
@@ -321,6 +371,9 @@ class FakeContainerd:
         queue = [("content", each.target.digest) for each in self.images.records.values()]
         for lease in self.leases.leases.values():
             queue += lease.held
+        for each in self.snapshots.snapshots.values():
+            if "containerd.io/gc.root" in each.labels:
+                queue.append(("snapshot", each.name))
         while queue:
             kind, id = queue.pop()
             if kind == "content" and id not in content and id in self.content.blobs:

@@ -26,6 +26,9 @@ class FakeEventLog:
     events: list[Event] = field(default_factory=list)
     reads: int = 0
     pruned: list[tuple[int, int, int]] = field(default_factory=list)
+    timelines: list[tuple[int, int]] = field(default_factory=list)
+    oldest: int = 0
+    """The newest that is forgotten."""
 
     def read_events(self, after_seq: int, limit: int) -> list[Event]:
         self.reads += 1
@@ -35,6 +38,19 @@ class FakeEventLog:
         found = [each.seq for each in self.events if each.time_ns >= time_ns]
         head = self.events[-1].seq if self.events else 0
         return min(found) - 1 if found else head
+
+    def last_seq_before(self, time_ns: int) -> int:
+        return max((each.seq for each in self.events if each.time_ns < time_ns), default=0)
+
+    def forgotten(self) -> int:
+        return self.oldest
+
+    def history(self, text: str) -> list[Event]:
+        return [each for each in self.events if text.encode() in each.body]
+
+    def prune_timelines(self, *, newer_than_ns: int, most: int) -> int:
+        self.timelines.append((newer_than_ns, most))
+        return 0
 
     def prune_events(self, *, keep: int, newer_than_ns: int, max_bytes: int) -> int:
         self.pruned.append((keep, newer_than_ns, max_bytes))

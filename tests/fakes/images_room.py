@@ -57,7 +57,11 @@ class Room:
 
 @asynccontextmanager
 async def images_room(
-    stores: Any, *, engine_id: str = "test-engine", registry: FakeRegistry | None = None
+    stores: Any,
+    *,
+    engine_id: str = "test-engine",
+    registry: FakeRegistry | None = None,
+    reserve: Any = None,
 ) -> AsyncIterator[Room]:
     async def emit(kind: str, action: str, id: str, attributes: dict[str, str]) -> None:
         await room.emit(kind, action, id, attributes)
@@ -68,6 +72,7 @@ async def images_room(
         engine_id=engine_id,
         emit=emit,
         registries=registries(registry or FakeRegistry()),
+        reserve=reserve,
     )
     room = Room(images)
     async with trio.open_nursery() as nursery:

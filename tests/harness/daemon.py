@@ -121,12 +121,16 @@ class Daemon:
                     f"the daemon exited with {self.process.returncode}:\n{self.tail()}"
                 )
             try:
-                if self.request("GET", "/_ping")[0] == 200:
+                if self.ready():
                     return
             except OSError:
                 pass
             time.sleep(0.02)
         raise RuntimeError(f"the daemon does not answer:\n{self.tail()}")
+
+    def ready(self) -> bool:
+        """Has all of it come up? OSError when nobody listens."""
+        return bool(json.loads(self.request("GET", "/_trimaran/health")[1])["started"])
 
     def tail(self, size: int = 6000) -> str:
         return self.log.read_text(errors="replace")[-size:] if self.log.exists() else ""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import io
 import itertools
 import json
 import os
 import signal
+import socket
+import tarfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -143,6 +146,48 @@ class Start(Operation):
             answer = self.create()
             assert answer.status == 201, answer
         self.started()
+
+
+class Deliver(Start):
+    """The same with a log that somebody else takes."""
+
+    def ready(self) -> None:
+        self.path = self.daemon.root / f"{self.name}.log"
+        self.receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.receiver.bind(str(self.path))
+        self.receiver.setblocking(False)
+        self.heard = b""
+
+    def create(self, **host: Any) -> Answer:
+        config = {"syslog-address": f"unixgram://{self.path}"}
+        return super().create(LogConfig={"Type": "syslog", "Config": config}, **host)
+
+    def act(self) -> Answer:
+        answer = super().act()
+        if answer.fine:
+            self.wait_for(self.delivered, "its line is delivered")
+        return answer
+
+    def again(self) -> None:
+        super().again()
+        self.wait_for(self.delivered, "its line is delivered")
+        assert b"ready" in self.log()
+
+    def delivered(self) -> bool:
+        while True:
+            try:
+                self.heard += self.receiver.recv(65536)
+            except BlockingIOError:
+                return b"ready" in self.heard
+
+    def remove(self) -> None:
+        super().remove()
+        self.wait_for(self.nothing_left, "its log is gone")
+        self.receiver.close()
+        self.path.unlink()
+
+    def nothing_left(self) -> bool:
+        return not any((self.daemon.root / "data" / "logs").iterdir())
 
 
 class Restart(Operation):
@@ -292,6 +337,46 @@ class Remove(Operation):
         self.wait_for(lambda: not self.exists(), "the container is gone")
 
 
+class Build(Operation):
+    """A build with a command and a copy, from its context to its name."""
+
+    def ready(self) -> None: ...
+
+    def act(self) -> Answer:
+        answer = self.request("POST", f"/build?nocache=1&t={self.name}", built(self.name))
+        if answer.fine and "Successfully tagged" not in answer.text:
+            return Answer(503, answer.text)  # the refusal is the stream's last line
+        return answer
+
+    def again(self) -> None:
+        answer = self.act()
+        assert answer.fine, answer
+
+    def remove(self) -> None:
+        answer = self.request("DELETE", f"/images/{self.name}?force=1")
+        assert answer.status in (200, 404), answer
+        self.wait_for(self.nothing_left, "the build's containers and files are gone")
+
+    def nothing_left(self) -> bool:
+        shown = self.daemon.json("GET", "/containers/json?all=1")
+        names = [name for each in shown for name in each["Names"]]
+        files = list((self.daemon.root / "data" / "tmp").glob("build-*"))
+        return not files and not any(name.startswith("/build-") for name in names)
+
+
+def built(name: str) -> bytes:
+    """A context whose steps nobody else has."""
+    out = io.BytesIO()
+    dockerfile = f"FROM busybox\nENV q={name}\nCOPY f /f\nRUN cat /f > /g\n"
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for path, text in {"Dockerfile": dockerfile, "f": name}.items():
+            info = tarfile.TarInfo(path)
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text.encode()))
+    return out.getvalue()
+
+
 OPERATIONS: dict[str, type[Operation]] = {
-    kind.__name__.lower(): kind for kind in (Start, Restart, Exec, Exit, Vanish, Stop, Remove)
+    kind.__name__.lower(): kind
+    for kind in (Start, Deliver, Restart, Exec, Exit, Vanish, Stop, Remove, Build)
 }

@@ -26,6 +26,7 @@ SERVICES = {
     "keeper": "root/keeper",
     "memory": "root/memory",
     "watchdog": "root/watchdog",
+    "vigil": "root/vigil",
     "store": "root/store",
     "events": "root/events",
     "containerd": "root/runtime/containerd",
@@ -40,10 +41,14 @@ SERVICES = {
     "execs": "root/containers/execs",
     "restarts": "root/containers/restarts",
     "leavings": "root/containers/leavings",
+    "deliveries": "root/logs/deliveries",
+    "delivery": r"root/logs/[0-9a-f]{12}-\d+",
     "operator": f"{SUBJECT}/operator",
     "output": rf"{SUBJECT}/output-\d+",
     "exec output": rf"{SUBJECT}/exec-[0-9a-f]+",
     "watcher": "root/watcher",
+    "storage": "root/storage",
+    "builds": "root/builds",
     "api": "root/api",
 }
 # Inside the rest-for-one supervisor the channels depend on the process.
@@ -227,7 +232,7 @@ def awaits(round_: Round, operation: str) -> dict[str, int]:
 
 def test_every_service_of_the_tree_is_struck(round_: Round) -> None:
     known = [re.compile(round_.pattern(service)) for service in SERVICES]
-    supervisors = {"root", "root/runtime", "root/containers"}
+    supervisors = {"root", "root/runtime", "root/containers", "root/logs"}
     own = f"root/containers/{round_.bystander.id[:12]}"
     for path in round_.daemon.states().keys() - supervisors:
         path = path.replace(own, "root/containers/" + "f" * 12)

@@ -207,9 +207,8 @@ async def test_client_is_seen_as_the_readme_says(bridge_nf: str, proto: str) -> 
             (host, HOST6, HOST6),
             (near.path, HOST6, bridge6),
             (far.path, HOST6, bridge6),
+            (host, "::1", bridge6),
         ]
-        if proto == "tcp":
-            published.append((host, "::1", bridge6))
         for client, address, seen in published:
             assert await here.ask(client, proto, address, 8080) == f"seen {seen}", (client, address)
         for ip, near_ip, bridge in (
@@ -231,13 +230,16 @@ async def test_container_without_ipv6_is_reached_over_it_all_the_same() -> None:
     async with lab() as here, room(here) as networks:
         give_ipv6(here)
         await start(here, networks, "one", "bridge", publish="8080")
-        assert await here.ask(None, "tcp", "::1", 8080) == "seen 172.31.0.1"
-        assert await here.ask(here.neighbour, "tcp", HOST6, 8080) == "seen 172.31.0.1"
+        for proto in ("tcp", "udp"):
+            assert await here.ask(None, proto, "::1", 8080) == "seen 172.31.0.1"
+            assert await here.ask(here.neighbour, proto, HOST6, 8080) == "seen 172.31.0.1"
         await networks.unpublish("one")
         assert await closed(here, None, "tcp", "::1", 8080)
+        assert await closed(here, None, "udp", "::1", 8080)
         await networks.release("one")
         await start(here, networks, "two", "bridge", publish="8080")
-        assert await here.ask(None, "tcp", "::1", 8080) == "seen 172.31.0.1"
+        for proto in ("tcp", "udp"):
+            assert await here.ask(None, proto, "::1", 8080) == "seen 172.31.0.1"
 
 
 @pytest.mark.parametrize("policy", ["all", "lan", "local"])

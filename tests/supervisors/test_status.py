@@ -24,10 +24,10 @@ def test_a_node_is_json_ready() -> None:
         "since": 1.0,
         "restarts": 0,
         "last_error": None,
-        "mailbox": {"depth": 1, "capacity": 8, "peak": 5, "dropped": 2},
+        "mailbox": {"depth": 1, "capacity": 8, "peak": 5, "dropped": 2, "last_success": None},
         "mailboxes": [
-            {"name": "a", "depth": 1, "capacity": 8, "peak": 5, "dropped": 2},
-            {"name": "b", "depth": 2, "capacity": 8, "peak": 5, "dropped": 2},
+            {"name": "a", "depth": 1, "capacity": 8, "peak": 5, "dropped": 2, "last_success": None},
+            {"name": "b", "depth": 2, "capacity": 8, "peak": 5, "dropped": 2, "last_success": None},
         ],
         "children": [
             {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from engine.adapters.containerd.calls import Calls
 from engine.adapters.containerd.gen import diff_grpc, diff_pb2
@@ -13,8 +15,26 @@ from engine.adapters.containerd.records import (
     descriptor_to_wire,
     mount_to_wire,
 )
+from engine.errors import EngineError, InvalidParameter
 
+MOUNT = re.compile(r"^mount callback failed on ([^\s:]+): (.*)$", re.DOTALL)
+# What Go's tar reader and containerd's unpacking say of a layer that is not right in itself.
+DAMAGED = re.compile(r"archive/tar|invalid archive|unexpected EOF|gzip: |invalid tar header")
 LAYER_TIMEOUT = 1800.0  # a layer of some gigabytes on a slow disk
+
+
+@contextmanager
+def plain_words() -> Iterator[None]:
+    """Put what is wrong with a layer in dockerd's words, without the mount that it was unpacked into."""
+    try:
+        yield
+    except EngineError as error:
+        if (found := MOUNT.search(error.message)) is None:
+            raise
+        mount, reason = found.groups()
+        reason = reason.replace(f"{mount}/", "/")
+        kind = InvalidParameter if DAMAGED.search(reason) else type(error)
+        raise kind(f"failed to register layer: {reason}") from error
 
 
 class Diffs:
@@ -36,7 +56,8 @@ class Diffs:
         request = diff_pb2.ApplyRequest(
             diff=descriptor_to_wire(descriptor), mounts=[mount_to_wire(mount) for mount in mounts]
         )
-        reply = await self._calls.unary(self._stub.Apply, request, timeout=timeout, lease=lease)
+        with plain_words():
+            reply = await self._calls.unary(self._stub.Apply, request, timeout=timeout, lease=lease)
         return descriptor_from_wire(reply.applied)
 
     async def diff(

@@ -37,6 +37,9 @@ def read(objects: Iterable[dict[str, Any]]) -> Loaded:
         elif (mapping := item.get("map")) and mapping["name"] in ruleset.MAPS:
             near = mapping["name"] in (ruleset.NEAR, ruleset.NEAR6)
             loaded.forwards.update(_forward(each, near=near) for each in mapping.get("elem", ()))
+        elif (group := item.get("set")) and group["name"] in ruleset.OPENINGS:
+            near = group["name"] in (ruleset.NEAR_OPEN, ruleset.NEAR_OPEN6)
+            loaded.forwards.update(_opening(each, near=near) for each in group.get("elem", ()))
         elif group := item.get("set"):
             loaded.sets[group["name"]] = {_member(element) for element in group.get("elem", ())}
     return loaded
@@ -52,6 +55,18 @@ def _forward(element: Any, *, near: bool) -> PortForward:
         host_port=int(port),
         container_ip=ip_address(address),
         container_port=int(container_port),
+        near=near,
+    )
+
+
+def _opening(element: Any, *, near: bool) -> PortForward:
+    address, proto, port = _parts(element)
+    return PortForward(
+        proto=_PROTOCOLS.get(proto, str(proto)),
+        host_ip=None,
+        host_port=0,
+        container_ip=ip_address(address),
+        container_port=int(port),
         near=near,
     )
 

@@ -11,12 +11,16 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from engine.domain.networks.ports import BridgeRules, Change, FirewallPlan, PortForward
+from engine.domain.networks.records import ROUTED, UNPROTECTED
 
 # The rules below, whenever they change: a daemon that finds older ones loads its own.
-GENERATION = 2
+GENERATION = 3
 EXACT, WILDCARD, EXACT6, WILDCARD6 = "exact4", "any4", "exact6", "any6"
 NEAR, NEAR6 = "near4", "near6"
 _MARK = "base-"
+# Ports of routed networks that are open to everybody, or to who is near.
+OPEN, OPEN6, NEAR_OPEN, NEAR_OPEN6 = "open4", "open6", "nearopen4", "nearopen6"
+OPENINGS = (OPEN, OPEN6, NEAR_OPEN, NEAR_OPEN6)
 MAPS = {
     EXACT: "inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service",
     WILDCARD: "inet_proto . inet_service : ipv4_addr . inet_service",
@@ -29,7 +33,7 @@ MAPS = {
 _PRIVATE4 = "10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16"
 _PRIVATE6 = "::1, fc00::/7, fe80::/10"
 # Our bridges; those without a way out; the way of a frame back to its own bridge, and where that
-# is open (icc); the subnets, and those that leave under the host's address.
+# is open (icc); the subnets, and those that leave under the host's address. Then the bridges of routed networks and of those whose every port is open.
 SETS = {
     "bridges": "type ifname;",
     "internal": "type ifname;",
@@ -39,7 +43,14 @@ SETS = {
     "nets6": "type ipv6_addr; flags interval;",
     "masq4": "type ipv4_addr; flags interval;",
     "masq6": "type ipv6_addr; flags interval;",
+    "routed4": "type ifname;",
+    "routed6": "type ifname;",
+    "free4": "type ifname;",
+    "free6": "type ifname;",
 }
+
+
+_MODE_SETS = {ROUTED: "routed", UNPROTECTED: "free"}
 
 
 def table_name(engine: str) -> str:
@@ -78,10 +89,15 @@ def members(bridge: BridgeRules) -> dict[str, str]:
         found["internal"] = name
     if bridge.icc:
         found["neighbours"] = f"{name} . {name}"
-    for subnet, version in ((bridge.subnet, 4), (bridge.subnet6, 6)):
+    for subnet, version, mode in (
+        (bridge.subnet, 4, bridge.mode),
+        (bridge.subnet6, 6, bridge.mode6),
+    ):
         if subnet is not None:
             found[f"nets{version}"] = str(subnet)
-            if bridge.masquerade and not bridge.internal:
+            if mode in _MODE_SETS and not bridge.internal:
+                found[f"{_MODE_SETS[mode]}{version}"] = name
+            if bridge.masquerade and not bridge.internal and mode != ROUTED:
                 found[f"masq{version}"] = str(subnet)
     return found
 
@@ -100,6 +116,7 @@ def replacement(table: str, plan: FirewallPlan) -> str:
         [
             *_maps(plan.forwards),
             *_sets(set_members(plan)),
+            *_openings(plan.forwards),
             *_chains(plan),
             f"chain {mark(plan)} {{ }}",
         ]
@@ -115,9 +132,7 @@ def change(table: str, change: Change) -> str:
     """Commands for the elements that come and go; what goes first, for a key has one value."""
     lines = [f"delete element inet {table} {_map(f)} {{ {_key(f)} }}" for f in change.remove]
     lines += chain.from_iterable(_elements(table, "delete", b) for b in change.old_bridges)
-    lines += [
-        f"add element inet {table} {_map(f)} {{ {_key(f)} : {_value(f)} }}" for f in change.add
-    ]
+    lines += [f"add element inet {table} {_map(f)} {{ {_element(f)} }}" for f in change.add]
     lines += chain.from_iterable(_elements(table, "add", b) for b in change.new_bridges)
     return "\n".join(lines) + "\n"
 
@@ -136,6 +151,9 @@ def _quoted(name: str, member: str) -> str:
 
 
 def _map(forward: PortForward) -> str:
+    if forward.routed:
+        wide, near = (OPEN, NEAR_OPEN) if forward.container_ip.version == 4 else (OPEN6, NEAR_OPEN6)
+        return near if forward.near else wide
     if forward.near and forward.host_ip is None:
         return NEAR if forward.container_ip.version == 4 else NEAR6
     if forward.container_ip.version == 4:
@@ -144,8 +162,14 @@ def _map(forward: PortForward) -> str:
 
 
 def _key(forward: PortForward) -> str:
+    if forward.routed:
+        return f"{forward.container_ip} . {forward.proto} . {forward.container_port}"
     host = "" if forward.host_ip is None else f"{forward.host_ip} . "
     return f"{forward.proto} . {host}{forward.host_port}"
+
+
+def _element(forward: PortForward) -> str:
+    return _key(forward) if forward.routed else f"{_key(forward)} : {_value(forward)}"
 
 
 def _value(forward: PortForward) -> str:
@@ -155,9 +179,22 @@ def _value(forward: PortForward) -> str:
 def _maps(forwards: frozenset[PortForward]) -> list[str]:
     elements: dict[str, list[str]] = {name: [] for name in MAPS}
     for forward in sorted(forwards, key=_key):
-        elements[_map(forward)].append(f"{_key(forward)} : {_value(forward)}")
+        if not forward.routed:
+            elements[_map(forward)].append(_element(forward))
     return [
         f"map {name} {{ type {kind};{_holding(elements[name])} }}" for name, kind in MAPS.items()
+    ]
+
+
+def _openings(forwards: frozenset[PortForward]) -> list[str]:
+    elements: dict[str, list[str]] = {name: [] for name in OPENINGS}
+    for forward in sorted(forwards, key=_key):
+        if forward.routed:
+            elements[_map(forward)].append(_key(forward))
+    kinds = {name: "ipv6_addr" if name.endswith("6") else "ipv4_addr" for name in OPENINGS}
+    return [
+        f"set {name} {{ type {kinds[name]} . inet_proto . inet_service;{_holding(held)} }}"
+        for name, held in elements.items()
     ]
 
 
@@ -255,6 +292,7 @@ def _into() -> list[str]:
     """Into a container: answers, what a published port leads there, neighbours if they may.
 
     Networks are apart: nothing else passes from one to another. Nothing reaches an internal one.
+    A routed network lets pass what was published, under its own addresses, and pings.
     Frames between neighbours pass here only when bridge-nf-call-iptables is 1; else it is the
     bridge that parts them (isolated ports).
     """
@@ -263,6 +301,23 @@ def _into() -> list[str]:
         "ct state established,related accept",
         "ct status dnat accept",
         "iifname . oifname @neighbours accept",
+        *_open(),
         "drop",
         "}",
     ]
+
+
+def _open() -> list[str]:
+    lines = []
+    for ip, version, private, icmp in (
+        ("ip", 4, _PRIVATE4, "icmp"),
+        ("ip6", 6, _PRIVATE6, "icmpv6"),
+    ):
+        there = f"{ip} daddr . meta l4proto . th dport"
+        lines += [
+            f"{there} @open{version} accept",
+            f"{ip} saddr {{ {private} }} {there} @nearopen{version} accept",
+            f"oifname @routed{version} meta l4proto {icmp} accept",
+            f"oifname @free{version} meta nfproto ipv{version} accept",
+        ]
+    return lines

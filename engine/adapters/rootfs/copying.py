@@ -120,7 +120,7 @@ def copy_attributes(source: int, target: int) -> None:
     """Owner, xattrs, mode and times of an open file or directory; chown takes set-uid away, so it is first."""
     found = os.fstat(source)
     os.chown(target, found.st_uid, found.st_gid)
-    _copy_xattrs(source, target)
+    copy_xattrs(source, target)
     os.chmod(target, stat.S_IMODE(found.st_mode))
     os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
 
@@ -128,14 +128,14 @@ def copy_attributes(source: int, target: int) -> None:
 def _special_attributes(found: os.stat_result, source: int, target: int, name: str) -> None:
     """The same for what must not be opened."""
     os.chown(name, found.st_uid, found.st_gid, dir_fd=target, follow_symlinks=False)
-    _copy_xattrs(f"/proc/self/fd/{source}/{name}", f"/proc/self/fd/{target}/{name}")
+    copy_xattrs(f"/proc/self/fd/{source}/{name}", f"/proc/self/fd/{target}/{name}")
     if not stat.S_ISLNK(found.st_mode):
         os.chmod(name, stat.S_IMODE(found.st_mode), dir_fd=target)
     times = (found.st_atime_ns, found.st_mtime_ns)
     os.utime(name, ns=times, dir_fd=target, follow_symlinks=False)
 
 
-def _copy_xattrs(source: int | str, target: int | str) -> None:
+def copy_xattrs(source: int | str, target: int | str) -> None:
     """A file system that has none, or not this kind, goes without."""
     follow = isinstance(source, int)
     names: list[str] = []

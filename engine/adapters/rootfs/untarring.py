@@ -12,7 +12,7 @@ import posixpath
 import shutil
 import stat
 import tarfile
-from typing import IO, Self
+from typing import IO, Any, Protocol, Self
 
 from engine.adapters.rootfs.openat2 import make_directories, open_in_root
 from engine.adapters.rootfs.tarring import XATTR
@@ -23,9 +23,22 @@ PIECE = 1 << 18
 _PREFIX = "Error processing tar file(exit status 1): "
 
 
-def unpack(source: IO[bytes], root: int, path: str, how: Extraction) -> None:
+class Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+
+class Observer(Protocol):
+    """Who wants to know what goes by: entries with a digest of their own, which is fed their content."""
+
+    def begin(self, member: tarfile.TarInfo) -> Any: ...
+    def done(self, member: tarfile.TarInfo, found: Any) -> None: ...
+
+
+def unpack(
+    source: IO[bytes], root: int, path: str, how: Extraction, observer: Observer | None = None
+) -> None:
     """Blocks. `path` is the directory in the root; the stream is read to its end."""
-    unpacking = _Unpacking(root, path, how)
+    unpacking = _Unpacking(root, path, how, observer)
     try:
         with tarfile.open(
             fileobj=source, mode="r|", bufsize=PIECE, errorlevel=2, tarinfo=_Strict
@@ -63,7 +76,10 @@ def _refused(text: str) -> InvalidParameter:
 class _Unpacking:
     """`_times` are those of directories, which what is put into them would change."""
 
-    def __init__(self, root: int, path: str, how: Extraction) -> None:
+    def __init__(
+        self, root: int, path: str, how: Extraction, observer: Observer | None = None
+    ) -> None:
+        self._observer = observer
         self._root = root
         self._path = path.rstrip("/")
         self._how = how
@@ -81,6 +97,8 @@ class _Unpacking:
 
     def take(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
         name = posixpath.normpath(member.name.lstrip("/") or ".")
+        if self._how.clamp:
+            name = posixpath.normpath(f"/{name}").lstrip("/") or "."
         if name == ".." or name.startswith("../"):
             raise _refused(f'"{member.name}" is outside of "{self._path or "/"}"')
         if name == ".":
@@ -129,7 +147,10 @@ class _Unpacking:
     ) -> None:
         if member.isreg():
             self._file(archive, member, parent, last)
-        elif member.isdir():
+            return
+        if self._observer is not None:
+            self._observer.done(member, self._observer.begin(member))
+        if member.isdir():
             self._make_directory(member, parent, last, name)
         elif member.issym():
             os.symlink(member.linkname, last, dir_fd=parent)
@@ -161,7 +182,13 @@ class _Unpacking:
         with open(fd, "wb", buffering=0) as file:
             content = archive.extractfile(member)
             assert content is not None
-            shutil.copyfileobj(content, file, PIECE)
+            digest = self._observer.begin(member) if self._observer else None
+            if member.sparse is not None:
+                _copy_sparse(content, file, member, digest)
+            else:
+                _copy(content, file, digest)
+            if self._observer is not None:
+                self._observer.done(member, digest)
             os.fchown(fd, *self._owner(member))
             os.fchmod(fd, stat.S_IMODE(member.mode))
             _set_attributes(fd, member)
@@ -195,6 +222,8 @@ class _Unpacking:
     def _link(self, member: tarfile.TarInfo, parent: int, last: str) -> None:
         """To what the archive, or an earlier copy, has put below the same directory."""
         target = posixpath.normpath(member.linkname.lstrip("/"))
+        if self._how.clamp:
+            target = posixpath.normpath(f"/{target}").lstrip("/")
         if target == ".." or target.startswith("../"):
             raise _refused(
                 f'invalid hardlink "{posixpath.normpath("/" + target)}" -> "{member.linkname}"'
@@ -223,6 +252,40 @@ class _Unpacking:
 
     def _touch(self, member: tarfile.TarInfo, parent: int, last: str) -> None:
         os.utime(last, (member.mtime, member.mtime), dir_fd=parent, follow_symlinks=False)
+
+
+def _copy(content: IO[bytes], file: IO[bytes], digest: Digest | None) -> None:
+    while piece := content.read(PIECE):
+        file.write(piece)
+        if digest is not None:
+            digest.update(piece)
+
+
+def _copy_sparse(
+    content: Any, file: IO[bytes], member: tarfile.TarInfo, digest: Digest | None
+) -> None:
+    """Holes stay holes: ten kilobytes of archive must not fill a disk. To a digest they are zeros."""
+    pieces: Any = member.sparse or ()  # pairs of offset and size, whatever the stubs say
+    source = content.raw  # a buffer would want a source that it can go back in
+    position = 0
+    for offset, size in pieces:
+        _count_hole(offset - position, digest)
+        source.seek(offset)
+        file.seek(offset)
+        position = offset + size
+        while size > 0 and (piece := source.read(min(size, PIECE))):
+            file.write(piece)
+            if digest is not None:
+                digest.update(piece)
+            size -= len(piece)
+    _count_hole(member.size - position, digest)
+    file.truncate(member.size)
+
+
+def _count_hole(size: int, digest: Digest | None) -> None:
+    while digest is not None and size > 0:
+        digest.update(bytes(min(size, PIECE)))
+        size -= PIECE
 
 
 def _set_attributes(fd: int, member: tarfile.TarInfo) -> None:

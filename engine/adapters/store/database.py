@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,6 +28,10 @@ CREATE TABLE IF NOT EXISTS intents (
     kind TEXT NOT NULL, subject TEXT NOT NULL, detail BLOB NOT NULL, PRIMARY KEY (kind, subject)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, time_ns INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS events_by_time ON events (time_ns);
+CREATE TABLE IF NOT EXISTS timeline (
+    seq INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, container TEXT NOT NULL, body BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS timeline_container ON timeline (container, time_ns);
 CREATE TABLE IF NOT EXISTS quarantine (
     kind TEXT NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 """
@@ -61,6 +66,30 @@ def _nobody(kind: str, id_: str) -> Document | None:  # noqa: ARG001
     return None
 
 
+FORGOTTEN = "events-forgotten"
+"""Under which the number of the newest forgotten event is kept: what tells a gap from numbers never given."""
+STRIDE = 1000
+"""Events that are counted or deleted at a time, so that nobody waits for the whole of it."""
+
+
+_OF_EVENT = "json_extract(CAST(body AS TEXT), '$.{}')"
+KEEP_TRANSITIONS = f"""
+INSERT OR IGNORE INTO timeline SELECT seq, time_ns, {_OF_EVENT.format("Actor.ID")}, body FROM events
+WHERE seq <= ? AND {_OF_EVENT.format("Type")} = 'container'
+AND ({_OF_EVENT.format("Action")} IN ('create', 'start', 'restart', 'stop', 'kill', 'die', 'oom', 'pause', 'unpause',
+'rename', 'destroy') OR {_OF_EVENT.format("Action")} LIKE 'health_status%')
+"""
+"""What a container's timeline needs outlives the event log."""
+FORGET_ENDED = """
+DELETE FROM timeline WHERE container IN (SELECT container FROM timeline GROUP BY container HAVING MAX(time_ns) < ?)
+AND container NOT IN (SELECT id FROM records WHERE kind = 'container')
+"""
+FORGET_LONG = """
+DELETE FROM timeline WHERE seq IN (SELECT seq FROM (
+SELECT seq, ROW_NUMBER() OVER (PARTITION BY container ORDER BY seq DESC) AS place FROM timeline) WHERE place > ?)
+"""
+
+
 class SchemaTooNew(Exception):
     """The database was written by a newer engine."""
 
@@ -83,6 +112,7 @@ class Database:
             raise
         self._reader_lock = threading.Lock()
         self._durable = True
+        self._forgotten = int(self.meta(FORGOTTEN) or 0)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -258,29 +288,73 @@ class Database:
         rows = self._read("SELECT MIN(seq) FROM events WHERE time_ns >= ?", time_ns)
         return self.head() if rows[0][0] is None else int(rows[0][0]) - 1
 
+    def last_seq_before(self, time_ns: int) -> int:
+        return self._number("SELECT MAX(seq) FROM events WHERE time_ns < ?", time_ns)
+
+    def forgotten(self) -> int:
+        return self._forgotten
+
     def prune_events(self, *, keep: int, newer_than_ns: int, max_bytes: int) -> int:
         floors = [self.head() - keep] if keep else []
         if newer_than_ns:
-            floors.append(self.first_seq_since(newer_than_ns))
+            floors.append(self._seq_of_age(newer_than_ns))
         if max_bytes:
             floors.append(self._seq_below_bytes(max_bytes))
-        if not floors:
-            return 0
-        with self._writer_lock:
-            return self._writer.execute(
-                "DELETE FROM events WHERE seq <= ?", (max(floors),)
-            ).rowcount
+        return self._forget(max(floors, default=0))
+
+    def _seq_of_age(self, oldest: int) -> int:
+        """The number up to which all is older. A clock that was once ahead left rows of a time to come:
+        they say nothing, unless there are no others."""
+        fresh = "SELECT MIN(seq) FROM events WHERE time_ns BETWEEN ? AND ?"
+        first = self._number(fresh, oldest, time.time_ns())
+        return first - 1 if first else self.last_seq_before(oldest)
 
     def _seq_below_bytes(self, max_bytes: int) -> int:
-        total = 0
-        with self._reader_lock:
-            for seq, size in self._reader.execute(
-                "SELECT seq, length(body) FROM events ORDER BY seq DESC"
-            ):
+        total, before = 0, self.head() + 1
+        sql = "SELECT seq, length(body) FROM events WHERE seq < ? ORDER BY seq DESC LIMIT ?"
+        while rows := self._read(sql, before, STRIDE):
+            for seq, size in rows:
                 total += size
                 if total > max_bytes:
                     return int(seq)
+            before = int(rows[-1][0])
         return 0
+
+    def history(self, text: str) -> list[Event]:
+        """All that is kept, here or in the timelines, whose body has this text; oldest first."""
+        sql = "SELECT seq, time_ns, body FROM {} WHERE instr(body, ?1)"
+        both = f"{sql.format('timeline')} UNION {sql.format('events')} ORDER BY seq"
+        return [Event(*row) for row in self._read(both, text.encode())]
+
+    def prune_timelines(self, *, newer_than_ns: int, most: int) -> int:
+        """Forget the timelines of containers that are no more and ended before; of the others all but `most`."""
+        with self._writer_lock:
+            write = self._writer.execute
+            ended = write(FORGET_ENDED, (newer_than_ns,)).rowcount
+            return ended + write(FORGET_LONG, (most,)).rowcount
+
+    def _forget(self, floor: int) -> int:
+        deleted = 0
+        while (oldest := self._number("SELECT MIN(seq) FROM events")) and oldest <= floor:
+            upto = min(floor, oldest + STRIDE - 1)
+            with self._writer_lock:
+                # Known before it is true: who reads meanwhile finds the rows, or knows why not.
+                self._forgotten = max(self._forgotten, upto)
+                write = self._writer.execute
+                write("BEGIN IMMEDIATE")
+                try:
+                    write("INSERT OR REPLACE INTO meta VALUES (?, ?)", (FORGOTTEN, str(upto)))
+                    write(KEEP_TRANSITIONS, (upto,))
+                    deleted += write("DELETE FROM events WHERE seq <= ?", (upto,)).rowcount
+                    write("COMMIT")
+                except BaseException:
+                    write("ROLLBACK")
+                    raise
+        return deleted
+
+    def _number(self, sql: str, *parameters: Any) -> int:
+        """The single number asked for; 0 when there is none."""
+        return int(self._read(sql, *parameters)[0][0] or 0)
 
     def _read(self, sql: str, *parameters: Any) -> list[Any]:
         with self._reader_lock:

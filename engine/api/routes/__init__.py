@@ -5,23 +5,28 @@ from __future__ import annotations
 from quart_trio import QuartTrio
 
 from engine.api.routes import (
+    builds,
     containers,
     contents,
     distribution,
+    event_streams,
     events,
     execs,
     images,
     networks,
-    status,
+    operators,
+    storage,
     streams,
     system,
+    timeline,
     unserved,
     usage,
     volumes,
 )
 from engine.api.routes.rooms import Rooms
+from engine.domain.events.facade import Events
 
-__all__ = ["Rooms", "register"]
+__all__ = ["Rooms", "operator_routes", "register"]
 
 
 def register(app: QuartTrio, rooms: Rooms) -> None:
@@ -35,10 +40,21 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         streams,
         execs,
         images,
+        builds,
         distribution,
         networks,
         volumes,
+        storage,
+        timeline,
     ):
         module.register(app, rooms)
-    status.register(app, rooms.system.tree)
+    operator_routes(app, rooms.operators, rooms.events, rooms.system.identity.engine_id)
     unserved.register(app)
+
+
+def operator_routes(
+    app: QuartTrio, asked: operators.Operators, told: Events, engine_id: str
+) -> None:
+    """What needs no other service: also on the listener that is there before all of them."""
+    operators.register(app, asked)
+    event_streams.register(app, told, engine_id)

@@ -9,6 +9,7 @@ from quart_trio import QuartTrio
 
 from engine.api.app import api_version
 from engine.api.bodies import read_json
+from engine.api.hijack import asker
 from engine.api.queries import query_bool, query_filters, query_int, query_number, query_text
 from engine.api.responses import empty_response, encode, json_response, stream_response
 from engine.api.routes.rooms import Rooms
@@ -54,17 +55,17 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
 
     @app.post("/containers/<name>/stop")
     async def container_stop(name: str) -> Response:
-        await containers.stop(name, timeout=_timeout(), signal=query_text("signal"))
+        await containers.stop(name, timeout=_timeout(), signal=query_text("signal"), by=asker())
         return empty_response()
 
     @app.post("/containers/<name>/restart")
     async def container_restart(name: str) -> Response:
-        await containers.restart(name, timeout=_timeout(), signal=query_text("signal"))
+        await containers.restart(name, timeout=_timeout(), signal=query_text("signal"), by=asker())
         return empty_response()
 
     @app.post("/containers/<name>/kill")
     async def container_kill(name: str) -> Response:
-        await containers.kill(name, query_text("signal"))
+        await containers.kill(name, query_text("signal"), by=asker())
         return empty_response()
 
     @app.post("/containers/<name>/pause")
@@ -96,7 +97,9 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         if query_bool("link"):
             await containers.unlink(name)
             return empty_response()
-        await containers.remove(name, force=query_bool("force"), volumes=query_bool("v"))
+        await containers.remove(
+            name, force=query_bool("force"), volumes=query_bool("v"), by=asker()
+        )
         return empty_response()
 
     @app.post("/containers/<name>/wait")

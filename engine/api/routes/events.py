@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from quart import Response
 from quart_trio import QuartTrio
@@ -14,29 +16,56 @@ from engine.api.routes.streams import moment
 from engine.domain.events.facade import EventFilter
 from engine.errors import InvalidParameter
 
+SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which events, from where and up to when; times in nanoseconds."""
+
+    filter: EventFilter
+    until_ns: int | None
+    since_ns: int | None = None
+    since_seq: int | None = None
+
 
 def register(app: QuartTrio, rooms: Rooms) -> None:
     @app.get("/events")
     async def events() -> Response:
-        wanted = EventFilter(query_filters())
-        since, until = query_text("since"), moment(query_text("until"), "until")
-        since_seq, since_ns = None, None
-        if since.startswith("seq:"):
-            since_seq = _sequence(since)
-        else:
-            # Elsewhere 0 means no limit; here it means from the very first event on, as in dockerd.
-            since_ns = 0 if since == "0" else moment(since, "since")
-        if since_ns is not None and until is not None and since_ns > until:
-            raise InvalidParameter(
-                f"`since` time ({since}) cannot be after `until` time ({query_text('until')})"
-            )
-        stream = rooms.events.stream(wanted, since_ns=since_ns, since_seq=since_seq, until_ns=until)
+        wanted = asked()
+        stream = rooms.events.stream(
+            wanted.filter,
+            since_ns=wanted.since_ns,
+            since_seq=wanted.since_seq,
+            until_ns=wanted.until_ns,
+        )
 
         async def lines() -> AsyncIterator[bytes]:
             async for batch in stream:
                 yield b"".join([event.body + b"\n" for event in batch])
 
         return stream_response(lines())
+
+
+def asked() -> Asked:
+    """The request's `filters`, `since` and `until`."""
+    wanted = EventFilter(query_filters())
+    since, until = query_text("since"), _end(query_text("until"))
+    if since.startswith("seq:"):
+        return Asked(wanted, until, since_seq=_sequence(since))
+    # Elsewhere 0 means no limit; here it means from the very first event on, as in dockerd.
+    since_ns = 0 if since == "0" else moment(since, "since")
+    if since_ns is not None and until is not None and since_ns > until:
+        raise InvalidParameter(
+            f"`since` time ({since}) cannot be after `until` time ({query_text('until')})"
+        )
+    return Asked(wanted, until, since_ns=since_ns)
+
+
+def _end(text: str) -> int | None:
+    """The second that is under way means up to now: clients cut "now" down to whole seconds."""
+    until, now = moment(text, "until"), time.time_ns()
+    return now if until is not None and until == now - now % SECOND else until
 
 
 def _sequence(text: str) -> int:

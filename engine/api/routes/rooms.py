@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.api.routes.operators import Operators
+from engine.domain.builds.facade import Builds
 from engine.domain.containers.commit import Commits
 from engine.domain.containers.contents import Contents
 from engine.domain.containers.facade import Containers
@@ -12,6 +14,7 @@ from engine.domain.events.facade import Events
 from engine.domain.execs.facade import Execs
 from engine.domain.images.facade import Images
 from engine.domain.networks.facade import Networks
+from engine.domain.storage.facade import Storage
 from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
 from engine.domain.volumes.facade import Volumes
@@ -19,6 +22,7 @@ from engine.domain.volumes.facade import Volumes
 
 @dataclass(frozen=True)
 class Rooms:
+    builds: Builds
     containers: Containers
     contents: Contents
     commits: Commits
@@ -30,3 +34,5 @@ class Rooms:
     system: System
     disk: DiskReport
     volumes: Volumes
+    storage: Storage
+    operators: Operators

@@ -1,4 +1,4 @@
-"""A container's streams: attach and logs."""
+"""A container's streams: attach and logs, and where its log goes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from quart_trio import QuartTrio
 from engine.api.app import api_version
 from engine.api.hijack import MULTIPLEXED_STREAM, RAW_STREAM, hijack, hijack_websocket
 from engine.api.queries import query_bool, query_text
-from engine.api.responses import empty_response, stream_response
+from engine.api.responses import empty_response, json_response, stream_response
 from engine.api.routes.rooms import Rooms
 from engine.api.websockets import WebSocketStream
 from engine.domain.containers.session import Wanted
@@ -55,6 +55,10 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
                     yield piece
 
         return stream_response(pieces(), stream_type(tty=tty))
+
+    @app.get("/_trimaran/containers/<name>/log")
+    async def container_log(name: str) -> Response:
+        return json_response(await containers.log_report(name))
 
 
 def stream_type(*, tty: bool) -> str:

@@ -36,7 +36,7 @@ class Cell:
     has the ended task, `create_in_doubt` that it was asked for one and has not answered; `told` is the
     record of a start whose event may be out, though it is not complete.
     `places_made` says that its root has places for its volumes though it has never run,
-    `reason` is why the present run is being ended, where not by its user or itself,
+    `reason` is why the present run is being ended, where not by its user or itself, `ender` who asked for it,
     `commit_interrupted` that a former daemon has paused it for a commit."""
 
     def __init__(
@@ -65,6 +65,7 @@ class Cell:
         self.supervised = trio.Lock()
         self.checkup: Checkup | None = None
         self.reason = ""
+        self.ender = ""
         self.supervisor: Supervisor | None = None
 
     @property

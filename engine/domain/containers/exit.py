@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import trio
 
-from engine.domain.containers import health, ipc, onunhealthy, policy
+from engine.domain.containers import causes, health, ipc, onunhealthy, policy
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
@@ -36,11 +36,22 @@ async def exited(
     await cell.streams.finish(patience)
     await twice(cell, outside.sandboxes.unpublish)
     await outside.volumes.unmount(cell.record)
+    expected = cell.ender or cell.reason or outside.shutting_down
+    orphaned = not expected and await causes.orphaned(
+        cell.record, outside.registry, message.exit_code
+    )
     record = _after(cell, outside, message)
     seconds = max(0, message.exited_ns - state.started_ns) // 1_000_000_000
     extra = {"exitCode": str(message.exit_code), "execDuration": str(seconds)}
     if cell.reason:
         extra["reason"] = cell.reason
+    extra |= causes.of_end(
+        record,
+        reason=cell.reason,
+        ender=cell.ender,
+        shutting_down=outside.shutting_down,
+        orphaned=orphaned,
+    )
     if message.reconciled:
         extra["trimaran.reconciled"] = "true"
     batch = (

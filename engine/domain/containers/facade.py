@@ -16,6 +16,7 @@ import msgspec
 from engine.domain.containers import filters as filtering
 from engine.domain.containers import links, rules, stats, top, views
 from engine.domain.containers.cell import Cell, ExitResult
+from engine.domain.containers.logging import delivers, log_file
 from engine.domain.containers.messages import (
     Connect,
     Create,
@@ -32,6 +33,7 @@ from engine.domain.containers.messages import (
     Unpause,
     Update,
 )
+from engine.domain.containers.prepare import root_snapshot
 from engine.domain.containers.records import Status
 from engine.domain.containers.room import Room
 from engine.domain.containers.service import Nursery
@@ -41,6 +43,7 @@ from engine.domain.containers.stats import Stats
 from engine.domain.logs.decoder import Selection
 from engine.domain.logs.options import refuse_reading
 from engine.domain.logs.reader import LogStream
+from engine.domain.streams.broadcast import Subscription
 from engine.errors import InvalidParameter, NotFound, prefixed
 from engine.models.containers import (
     CreateRequest,
@@ -52,6 +55,7 @@ from engine.models.containers import (
     UpdateResponse,
 )
 from engine.models.networks import EndpointSettings
+from engine.models.runtime import Mount
 from supervisors import Request
 
 T = TypeVar("T")
@@ -126,12 +130,30 @@ class Containers:
     def cell(self, reference: str) -> Cell:
         return self._room.registry.resolve(reference)
 
+    def named(self, prefix: str) -> Sequence[str]:
+        """The names of the containers that begin so."""
+        return [
+            cell.record.name for cell in self._room.registry if cell.record.name.startswith(prefix)
+        ]
+
+    def output(self, reference: str) -> Subscription:
+        """(stream, data) of the container's next run, kept from now on; whoever is given it closes it."""
+        return self._room.registry.resolve(reference).streams.fanout.subscribe()
+
+    async def own_layer(self, reference: str) -> Sequence[Mount]:
+        """The mounts of the container's root, its own writable layer on top."""
+        return tuple(await root_snapshot(self.cell(reference).record, self._room.outside))
+
     def counts(self) -> tuple[int, int, int]:
         """Running, paused, stopped."""
         states = [cell.record.state.status for cell in self._room.registry]
         paused = states.count(Status.PAUSED)
         running = sum(status is Status.RUNNING or status is Status.RESTARTING for status in states)
         return running, paused, len(states) - running - paused
+
+    def ids(self) -> Sequence[str]:
+        """Of all containers, also of those whose creation is under way."""
+        return self._room.registry.ids()
 
     def users_of_image(self, image_id: str) -> Users:
         """(container ID, running) of the containers made from an image."""
@@ -162,10 +184,17 @@ class Containers:
         cell = self._room.registry.resolve(reference)
         if cell.record.state.status in (Status.DEAD, Status.REMOVING):
             raise NotFound("can not get logs from container which is dead or marked for removal")
-        if cell.record.host.log_config.type != "json-file":
+        path = log_file(cell.record, self._directory(cell), self._room.outside.logs)
+        if path is None:
             raise refuse_reading()
-        source = cell.streams.log or str(self._directory(cell) / f"{cell.id}-json.log")
+        source = cell.streams.log or str(path)
         return LogStream(source, selection, tty=cell.record.config.tty)
+
+    async def log_report(self, reference: str) -> dict[str, object]:
+        """Its log driver, and where that delivers elsewhere: the receiver, what waits, what was dropped."""
+        cell = self._room.registry.resolve(reference)
+        delivery = await self._room.outside.logs.report(cell.id) if delivers(cell.record) else {}
+        return {"Driver": cell.record.host.log_config.type, **delivery}
 
     # changing
 
@@ -184,22 +213,30 @@ class Containers:
     async def start(self, reference: str) -> None:
         await self._ask(reference, Start())
 
-    async def stop(self, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
-        await self._ask(reference, Stop(timeout, parse_signal(signal) if signal else None))
+    # `by` is who asks for an end, which its event and the timeline tell.
+
+    async def stop(
+        self, reference: str, *, timeout: int | None = None, signal: str = "", by: str = ""
+    ) -> None:
+        number = parse_signal(signal) if signal else None
+        await self._ask(reference, Stop(timeout, number, by=by))
 
     async def restart(
-        self, reference: str, *, timeout: int | None = None, signal: str = ""
+        self, reference: str, *, timeout: int | None = None, signal: str = "", by: str = ""
     ) -> None:
-        await self._ask(reference, Restart(timeout, parse_signal(signal) if signal else None))
+        number = parse_signal(signal) if signal else None
+        await self._ask(reference, Restart(timeout, number, by))
 
-    async def kill(self, reference: str, signal: str = "") -> None:
+    async def kill(self, reference: str, signal: str = "", *, by: str = "") -> None:
         number = parse_signal(signal or "SIGKILL")
         with prefixed(f"Cannot kill container: {reference}: "):
-            await self._ask(reference, Kill(number))
+            await self._ask(reference, Kill(number, by))
 
-    async def remove(self, reference: str, *, force: bool = False, volumes: bool = False) -> None:
+    async def remove(
+        self, reference: str, *, force: bool = False, volumes: bool = False, by: str = ""
+    ) -> None:
         cell = self._room.registry.resolve(reference)
-        await self._ask(cell.id, Remove(force=force, volumes=volumes))
+        await self._ask(cell.id, Remove(force=force, volumes=volumes, by=by))
 
     async def pause(self, reference: str) -> None:
         await self._ask(reference, Pause())

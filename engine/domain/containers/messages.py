@@ -25,26 +25,30 @@ class Start(Request[None], msgspec.Struct):
 class Stop(Request[None], msgspec.Struct):
     """`timeout` in seconds, None: the container's own; `signal` None: the container's own.
 
-    `unasked`: no user wants the end, so restart policies go on to hold.
+    `unasked`: no user wants the end, so restart policies go on to hold. `by` is who asks, for the record.
     """
 
     timeout: int | None = None
     signal: int | None = None
     unasked: bool = False
+    by: str = ""
 
 
 class Restart(Request[None], msgspec.Struct):
     timeout: int | None = None
     signal: int | None = None
+    by: str = ""
 
 
 class Kill(Request[None], msgspec.Struct):
     signal: int
+    by: str = ""
 
 
 class Remove(Request[None], msgspec.Struct):
     force: bool = False
     volumes: bool = False
+    by: str = ""
 
 
 class Resize(Request[None], msgspec.Struct):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from engine.domain.containers import startretry
 from engine.domain.containers.records import Container
 from engine.errors import InvalidParameter
 
@@ -26,6 +27,7 @@ def switches(labels: Mapping[str, str]) -> dict[str, str]:
     """The create request's own switches; InvalidParameter for one that cannot be understood."""
     found = {name: value for name, value in labels.items() if name.startswith(PREFIX)}
     parse(found.get(LABEL, ""))
+    startretry.check(found)
     return found
 
 

@@ -11,6 +11,7 @@ import logging
 import trio
 
 from engine.domain.containers import (
+    causes,
     connecting,
     exit,
     pause,
@@ -95,13 +96,18 @@ class Operator(Worker):
                 await self._again(boot=boot)
             case Unhealthy(generation):
                 await end_unhealthy(cell, outside, generation)
-            case Stop(timeout, signal, unasked):
+            case Stop(timeout, signal, unasked, by):
+                cell.ender = causes.SHUTDOWN if unasked else causes.asked(by)
                 await stop(cell, outside, timeout=timeout, signal=signal, asked=not unasked)
-            case Restart(timeout, signal):
+            case Restart(timeout, signal, by):
+                cell.ender = causes.asked(by)
                 await self._restart(timeout, signal)
-            case Kill(signal):
+            case Kill(signal, by):
+                if rules.ends(cell.record, signal):
+                    cell.ender = causes.asked(by)
                 await kill(cell, outside, signal)
-            case Remove(force, volumes):
+            case Remove(force, volumes, by):
+                cell.ender = causes.asked(by) if force else cell.ender
                 await self._remove(force=force, volumes=volumes)
             case Exited():
                 await self._exited(message)
@@ -156,6 +162,7 @@ class Operator(Worker):
         cell = self._cell
         try:
             async with cell.slot:
+                self._try_now()
                 rules.check_start(cell.record)
                 cell.record = cell.record.with_state(restart_count=0, backoff_ms=0)
                 await start.start(cell, self._outside)
@@ -163,15 +170,25 @@ class Operator(Worker):
             await self._remove_spent()
             raise
 
+    def _try_now(self) -> None:
+        """Who asks for a start does not wait for the next try of one that has failed."""
+        state = self._cell.record.state
+        if state.status is Status.RESTARTING and state.next_try_ns:
+            self._outside.restarts.cancel(self._cell.id)
+            before = Status.EXITED if state.generation else Status.CREATED
+            self._cell.record = self._cell.record.with_state(status=before)
+
     async def _again(self, *, boot: bool) -> None:
-        """The policy's restart. An outage puts it off; a start that fails is not tried again (row 56)."""
+        """The policy's restart. An outage puts it off, and so does what is not there yet; any other start
+        that fails is not tried again (row 56)."""
         cell = self._cell
         async with cell.slot:
             status = cell.record.state.status
             if status is not Status.RESTARTING and not (boot and status is Status.EXITED):
                 return
+            cause = causes.of_start(cell.record, boot=boot)
             try:
-                await start.start(cell, self._outside)
+                await start.start(cell, self._outside, cause)
             except Refusal as error:
                 log.warning("container %s: its restart failed: %s", cell.id[:12], error)
                 if cell.record.state.status is Status.RESTARTING:

@@ -20,7 +20,11 @@ async def open_streams(
     `adopt` takes up those of a process that a former daemon started.
     """
     record, streams = cell.record, cell.streams
-    log, assemblers = await trio.to_thread.run_sync(open_log, record, outside.directory(record.id))
+    log, assemblers = await trio.to_thread.run_sync(
+        open_log, record, outside.directory(record.id), outside.logs
+    )
+    if log is not None:
+        outside.logs.serve(record.id, log)
     config = record.config
     streams.open(
         stdin=config.open_stdin, tty=config.tty, log=log, assemblers=assemblers, adopt=adopt

@@ -19,6 +19,7 @@ from engine.domain.containers.settings import RoomSettings
 from engine.domain.containers.volumes import ContainerVolumes
 from engine.domain.events.facade import Batch, Intent, Journal, NewEvent
 from engine.domain.images.facade import Images
+from engine.domain.logs.facade import Logs
 from engine.domain.streams.session import Holder
 
 
@@ -41,6 +42,7 @@ class Outside:
     volumes: ContainerVolumes
     settings: RoomSettings
     holder: Holder
+    logs: Logs
     init_layers: set[str] = field(default_factory=set)
     init_lock: trio.Lock = field(default_factory=trio.Lock)
     users: dict[tuple[str, str, tuple[str, ...]], User] = field(default_factory=dict)

@@ -32,6 +32,7 @@ from engine.models.runtime import Mount, RuncOptions
 
 NAME_LABEL = "io.trimaran.name"
 ENGINE_LABEL = "io.trimaran.engine"
+_MAKING = "-making"
 RUNC_RUNTIME = "io.containerd.runc.v2"
 
 
@@ -163,9 +164,14 @@ async def init_layer(layer: str, outside: Outside) -> str:
         return name
 
 
+def is_making(snapshot: str) -> bool:
+    """Whether this is an init layer that is being made: the collector is kept from it while it is."""
+    return snapshot.startswith(init_name("")) and snapshot.endswith(_MAKING)
+
+
 async def _make_init_layer(name: str, layer: str, outside: Outside) -> None:
     snapshots = outside.runtime.snapshots
-    key = f"{name}-making"
+    key = f"{name}{_MAKING}"
     labels = {ENGINE_LABEL: outside.settings.engine_id, "containerd.io/gc.root": "created"}
     try:
         mounts = await snapshots.prepare(key, layer, labels=labels)

@@ -5,39 +5,36 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+import trio
+
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.facade import Containers
 from engine.domain.containers.filters import has_label
 from engine.domain.containers.records import Status
 from engine.domain.containers.room import Room
 from engine.domain.images.facade import until
-from engine.errors import Conflict, EngineError, InvalidParameter
+from engine.errors import EngineError, InvalidParameter
 from engine.models.containers import PruneReport
 
 FILTERS = frozenset({"label", "label!", "until"})
 
 
 class Prunes:
-    """One at a time, as in dockerd."""
+    """One at a time: a second one waits for its turn, where dockerd refuses it."""
 
     def __init__(self, room: Room, containers: Containers) -> None:
         self._room = room
         self._containers = containers
-        self._running = False
+        self._turn = trio.Lock()
 
     async def prune(self, filters: Mapping[str, Sequence[str]]) -> PruneReport:
-        """InvalidParameter for a filter, Conflict beside another prune. Volumes stay."""
+        """InvalidParameter for a filter. Volumes stay."""
         for name in filters:
             if name not in FILTERS:
                 raise InvalidParameter(f"Invalid filter '{name}'")
         latest = until(filters, time.time_ns())
-        if self._running:
-            raise Conflict("a prune operation is already running")
-        self._running = True
-        try:
+        async with self._turn:
             return await self._prune(filters, latest)
-        finally:
-            self._running = False
 
     async def _prune(self, filters: Mapping[str, Sequence[str]], latest: int | None) -> PruneReport:
         removed: list[str] = []

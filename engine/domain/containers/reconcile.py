@@ -7,7 +7,7 @@ import time
 
 import msgspec
 
-from engine.domain.containers import exit, ipc, pause, remove
+from engine.domain.containers import exit, ipc, pause, remove, startretry
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.messages import Exited
@@ -100,11 +100,18 @@ async def _end_commit(cell: Cell, outside: Outside) -> None:
 
 
 async def undo_start(
-    cell: Cell, outside: Outside, reason: str, exit_code: int = 128, *, put_off: bool = False
+    cell: Cell,
+    outside: Outside,
+    reason: str,
+    exit_code: int = 128,
+    *,
+    put_off: bool = False,
+    retry: bool = False,
 ) -> None:
     """Take back whatever of a start is there, keep its reason in the record, and wake who waits for it.
 
-    `put_off`: the container is not to blame, so a restart by its policy is tried again.
+    `put_off`: the container is not to blame, so a restart by its policy is tried again. `retry`: so is
+    any start, for what is not there yet.
     """
     await end_task(cell, outside)
     await outside.volumes.unmount(cell.record)
@@ -112,14 +119,19 @@ async def undo_start(
     await ipc.unmount(cell.record, outside)
     await cell.streams.finish(0)
     cell.streams.end()
-    again = put_off and cell.record.state.status is Status.RESTARTING
+    waits = cell.record.state.status is Status.RESTARTING
+    again = put_off and waits
     record, batch = _undone(cell, outside, reason, exit_code, again=again)
+    if retry:
+        state = startretry.put_off(record, reason, exit_code, time.time_ns())
+        state = msgspec.structs.replace(state, status=Status.RESTARTING)
+        record = msgspec.structs.replace(record, state=state)
     await exit.commit_surely(outside, batch.put(to_document(record)).close("start", cell.id))
     cell.record = record
     cell.starting, cell.told = False, None
-    if again:
+    if again or retry:
         put_off_restart(cell, outside)
-    else:
+    if not (again or (retry and waits)):
         cell.ended(ExitResult(exit_code, reason))
 
 

@@ -43,7 +43,10 @@ class Removal(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """Times are unix nanoseconds, 0 is never. `generation` counts starts: it tells a stale exit from a new one."""
+    """Times are unix nanoseconds, 0 is never. `generation` counts starts: it tells a stale exit from a new one.
+
+    `next_try_ns` is when a start is tried again that failed for what was not there yet.
+    """
 
     status: Status = Status.CREATED
     pid: int = 0
@@ -56,6 +59,7 @@ class State(msgspec.Struct, frozen=True):
     manually_stopped: bool = False
     restart_count: int = 0
     backoff_ms: int = 0
+    next_try_ns: int = 0
     health: str = ""
     removal: Removal | None = None
 

@@ -57,6 +57,10 @@ class Registry:
         """Also a container whose creation is under way."""
         return container_id in self._cells or container_id in self._names.values()
 
+    def ids(self) -> list[str]:
+        """Of all containers, also of those whose creation is under way."""
+        return [*self._cells, *self._names.values()]
+
     def resolve(self, reference: str) -> Cell:
         """By exact ID, exact name, then unique ID prefix (row 3)."""
         found = self._ids.resolve(reference, self._names)

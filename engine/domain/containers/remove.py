@@ -14,11 +14,12 @@ from engine.domain.containers import ipc, policy, rules
 from engine.domain.containers.beside import beside
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.exit import delete_surely
+from engine.domain.containers.logging import delivers
 from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.records import KIND, Removal, Status, to_document
 from engine.domain.containers.stop import kill
 from engine.domain.events.facade import Batch
-from engine.errors import Conflict, NotFound, SystemFailure, Unavailable
+from engine.errors import Conflict, DeadlineExceeded, NotFound, SystemFailure, Unavailable
 from supervisors import Refusal, ServiceUnavailable
 
 
@@ -69,12 +70,12 @@ async def _begin(cell: Cell, outside: Outside, removal: Removal) -> None:
 async def finish(cell: Cell, outside: Outside, *, lazily: bool = False) -> None:
     """Do, or go on with, a removal that has begun. Needs the slot; a failure leaves the container `dead`.
 
-    Where a part is only away, the container stays `removing`, and its operator goes on later.
+    Where a part is only away, or does not answer, the container stays `removing`, and its operator goes on later.
     `lazily` leaves the ended task and the root to `leavings`.
     """
     try:
         await _release(cell, outside, lazily=lazily)
-    except (Unavailable, ServiceUnavailable):
+    except (Unavailable, ServiceUnavailable, DeadlineExceeded):
         raise
     except (Refusal, OSError) as error:
         record = cell.record.with_state(status=Status.DEAD, error=str(error))
@@ -118,6 +119,8 @@ async def _release_own(cell: Cell, outside: Outside) -> None:
     await trio.to_thread.run_sync(
         _delete_directories, cell.streams.directory, outside.directory(cell.id)
     )
+    if delivers(cell.record):
+        await outside.logs.forget(cell.id)
 
 
 async def _gone(remove_: Callable[[str], Awaitable[object]], key: str) -> None:

@@ -10,6 +10,7 @@ from engine.domain.containers.cell import Cell
 from engine.domain.containers.messages import RoomMessage
 from engine.domain.containers.outside import Outside
 from engine.domain.containers.records import Container
+from engine.domain.containers.restoring import Restoring
 from engine.domain.events.facade import Intent
 from engine.domain.streams.session import ProcessStreams
 from engine.errors import EngineError
@@ -26,6 +27,7 @@ class Room:
         self.mailbox: Mailbox[RoomMessage] = Mailbox("containers", 1024)
         self.restored = False
         self.booted = False
+        self.restoring = Restoring()
         self.abandoned: list[Container] = []
         self.interrupted: list[Intent] = []
         self._departing, self.departures = trio.open_memory_channel[str](math.inf)

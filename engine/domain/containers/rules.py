@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from signal import SIGKILL
+
 from engine.domain.containers.records import Container, State, Status
 from engine.domain.containers.signals import parse_signal
 from engine.errors import Conflict, EngineError, InvalidParameter, NotModified, SystemFailure
@@ -94,6 +96,11 @@ def check_attach(container: Container) -> None:
 
 def stop_signal(container: Container) -> int:
     return parse_signal(container.config.stop_signal or "SIGTERM")
+
+
+def ends(container: Container, signal: int) -> bool:
+    """Whether who sends this signal surely wants the end."""
+    return signal in (SIGKILL, stop_signal(container))
 
 
 def stop_timeout(container: Container) -> int:

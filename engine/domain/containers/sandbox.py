@@ -17,6 +17,7 @@ from engine.domain.networks.facade import (
     PublishedPort,
     Sandbox,
     SavedEndpoint,
+    parse_exposed,
     parse_ports,
 )
 from engine.errors import Conflict, EngineError, NotFound
@@ -59,6 +60,7 @@ class Sandboxes:
             wishes={name: wish(asked) for name, asked in container.endpoints.items()},
             hostname=chosen_hostname(container),
             dns=list(container.host.dns or self.dns),
+            exposed=_exposed(container),
         )
         try:
             sandbox = await self._networks.prepare(container.id, plan)
@@ -151,6 +153,12 @@ def wish(asked: EndpointSettings) -> EndpointWish:
         links=dict(_link(each) for each in asked.links or ()),
         priority=asked.gw_priority,
     )
+
+
+def _exposed(container: Container) -> list[str]:
+    """What it says that it serves, by `EXPOSE` or by publishing."""
+    said = [*container.config.exposed_ports, *(container.host.port_bindings or {})]
+    return [str(each) for each in parse_exposed(said)]
 
 
 def _link(text: str) -> tuple[str, str]:

@@ -73,6 +73,14 @@ class Nursery:
             await self.supervise(cell)
             cell.mailbox.offer(Again())
 
+    async def sweep(self, grace: float | None = None) -> None:  # noqa: ARG002  knows for sure what is nobody's
+        """Take away what is nobody's. A container whose task should be gone gets its operator to see to it."""
+        for container_id in await sweep(self._room.registry, self._room.outside):
+            found = self._room.registry.get(container_id)
+            if found is not None:
+                await self.supervise(found)
+                found.mailbox.offer(Reconcile())
+
     def names(self) -> tuple[str, ...]:
         """The cells' names in the tree."""
         return tuple(each for each in self._supervisor.names() if CELL.fullmatch(each))
@@ -149,23 +157,23 @@ class ContainersService(Worker):
     async def _sweep(self) -> None:
         while True:
             try:
-                leftovers = await sweep(self._room.registry, self._room.outside)
-                break
+                await self._nursery.sweep()
+                return
             except EngineError as error:
                 log.info("sweeping waits: %s", error)
                 await trio.sleep(1)
-        for container_id in leftovers:
-            found = self._room.registry.get(container_id)
-            if found is not None:
-                await self._nursery.supervise(found)
-                found.mailbox.offer(Reconcile())
 
     async def _take_up(self) -> None:
         """Every container with something unfinished gets its operator, which begins by reconciling."""
+        unfinished = [cell for cell in self._room.registry if cell.unfinished]
+        self._room.restoring.expect((cell.id, cell.record.name) for cell in unfinished)
         async with trio.open_nursery() as nursery:
-            for cell in self._room.registry:
-                if cell.unfinished:
-                    nursery.start_soon(self._nursery.supervise, cell)
+            for cell in unfinished:
+                nursery.start_soon(self._look_at, cell)
+
+    async def _look_at(self, cell: Cell) -> None:
+        with self._room.restoring.looking_at(cell.id):
+            await self._nursery.supervise(cell)
 
     async def _boot(self, cell: Cell, order: BootOrder) -> None:
         """Row D3: without live restore a container that outlived the daemon is stopped; then policies

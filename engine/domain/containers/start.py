@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import msgspec
 import trio
 
-from engine.domain.containers import health, ipc, rules
+from engine.domain.containers import health, ipc, rules, startretry
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import delete_task
@@ -26,8 +27,11 @@ from engine.models.networks import EndpointSettings
 from supervisors import Refusal
 
 
-async def start(cell: Cell, outside: Outside) -> None:
-    """Row 56. Needs the slot. A start that fails leaves no trace but its reason and exit code in the record."""
+async def start(cell: Cell, outside: Outside, cause: Mapping[str, str] | None = None) -> None:
+    """Row 56. Needs the slot. A start that fails leaves no trace but its reason and exit code in the record.
+
+    `cause` goes into its event, where nobody has asked for it.
+    """
     if cell.starting:  # an earlier start could neither be finished nor undone
         await undo_start(cell, outside, "the start was interrupted", put_off=True)
     await delete_task(cell, outside)
@@ -38,18 +42,21 @@ async def start(cell: Cell, outside: Outside) -> None:
     await outside.journal.commit(opened)
     cell.starting = True
     try:
-        await _run(cell, outside, generation)
+        await _run(cell, outside, generation, cause)
     except (Refusal, OSError, trio.TooSlowError) as error:
         answer: Refusal
         answer, code = rules.start_failure(str(error), (cell.record.argv or [""])[0])
         if isinstance(error, Refusal) and code == 128:
             answer = error
         outage = isinstance(error, AWAY)
-        await undo_start(cell, outside, str(answer), code, put_off=outage)
+        retry = startretry.applies(cell.record, str(error))
+        await undo_start(cell, outside, str(answer), code, put_off=outage, retry=retry)
         raise answer from error
 
 
-async def _run(cell: Cell, outside: Outside, generation: int) -> None:
+async def _run(
+    cell: Cell, outside: Outside, generation: int, cause: Mapping[str, str] | None
+) -> None:
     prepared = cell.preparation or await prepare(cell, outside)
     cell.preparation = None
     if not await outside.sandboxes.begin(cell.record):
@@ -78,15 +85,20 @@ async def _run(cell: Cell, outside: Outside, generation: int) -> None:
         finished_ns=cell.record.state.finished_ns,
         generation=generation,
         manually_stopped=False,
+        backoff_ms=0 if cell.record.state.next_try_ns else cell.record.state.backoff_ms,
+        next_try_ns=0,
         health=health.first(cell.record),
     )
     cell.told = record
     batch = Batch().put(to_document(record)).close("start", cell.id)
     batch.announce(network_events("connect", record, sandbox, outside))
     batch.announce(mount_events(record))
-    await outside.journal.commit(batch.event(event(record, "start", once=f"start {generation}")))
+    await outside.journal.commit(
+        batch.event(event(record, "start", cause, once=f"start {generation}"))
+    )
     cell.record = record
     cell.starting, cell.told, cell.checkup, cell.reason = False, None, None, ""
+    cell.ender = ""
     await watch_health(cell, outside)
     await tell_parents(record, outside)
 

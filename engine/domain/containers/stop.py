@@ -88,7 +88,7 @@ async def cancel_restart(cell: Cell, outside: Outside) -> bool:
         if cell.record.state.status is not Status.RESTARTING:
             return False
         outside.restarts.cancel(cell.id)
-        record = cell.record.with_state(status=Status.EXITED, manually_stopped=True)
+        record = cell.record.with_state(status=Status.EXITED, manually_stopped=True, next_try_ns=0)
         await outside.journal.commit(Batch().put(to_document(record)))
         cell.record = record
         await settle(cell, outside)

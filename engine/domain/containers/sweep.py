@@ -11,7 +11,7 @@ import trio
 
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.outside import Outside
-from engine.domain.containers.prepare import ENGINE_LABEL
+from engine.domain.containers.prepare import ENGINE_LABEL, is_making
 from engine.domain.containers.registry import Registry
 from engine.errors import EngineError, NotFound
 
@@ -29,6 +29,9 @@ async def sweep(registry: Registry, outside: Outside) -> list[str]:
     for snapshot in await outside.runtime.snapshots.list(mine):
         if CONTAINER_ID.fullmatch(snapshot.name) and not _owned(snapshot.name, registry, outside):
             await _tolerate(outside.runtime.snapshots.remove, snapshot.name)
+        elif is_making(snapshot.name):
+            async with outside.init_lock:  # nobody is making one now
+                await _tolerate(outside.runtime.snapshots.remove, snapshot.name)
     leftovers = []
     tasks = {task.container_id for task in await outside.runtime.tasks.list()}
     for container_id in tasks:

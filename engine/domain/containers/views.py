@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.domain.containers import rules
+from engine.domain.containers import records, rules
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.records import Container, Status
 from engine.domain.containers.sandbox import chosen_hostname
@@ -45,11 +45,18 @@ def state_view(cell: Cell) -> State:
         dead=state.status is Status.DEAD,
         pid=state.pid,
         exit_code=state.exit_code,
-        error=state.error,
+        error=error_text(state),
         started_at=timestamp(state.started_ns),
         finished_at=timestamp(state.finished_ns),
         health=health_view(cell),
     )
+
+
+def error_text(known: records.State) -> str:
+    """With the time of the next try, where there is one."""
+    if known.status is Status.RESTARTING and known.next_try_ns:
+        return f"{known.error} (next try at {timestamp(known.next_try_ns)})"
+    return known.error
 
 
 def health_view(cell: Cell) -> Health | None:

@@ -55,6 +55,11 @@ class Events:
     def head(self) -> int:
         return self._bus.head
 
+    async def history(self, text: str) -> Sequence[Event]:
+        """All that is kept of what has this text in its JSON, oldest first; also what the log has forgotten
+        and a container's timeline has not."""
+        return await self._bus.history(text)
+
     async def stream(
         self,
         wanted: EventFilter,
@@ -63,17 +68,30 @@ class Events:
         since_seq: int | None = None,
         until_ns: int | None = None,
     ) -> AsyncGenerator[Sequence[Event], None]:
-        """Batches of matching events. `until_ns` in the past replays and ends; in the future it ends then."""
+        """Batches of matching events. `until_ns` in the past replays and ends; in the future it ends then.
+
+        Times choose among the rows that were there before; what comes is told whatever its date.
+        """
+        head = self._bus.head
         if since_seq is not None:
             start = since_seq
         elif since_ns is not None:
             start = await self._bus.position_since(since_ns)
         elif until_ns is not None and until_ns <= time.time_ns():
-            start = await self._bus.position_since(until_ns)
+            return
         else:
-            start = self._bus.head
+            start = head
+
+        def chosen(event: Event) -> bool:
+            if not event.gap:
+                if since_ns is not None and event.time_ns < since_ns and event.seq <= head:
+                    return False
+                if until_ns is not None and event.time_ns >= until_ns:
+                    return False
+            return wanted.matches(event)
+
         async for batch in self._between(start, until_ns):
-            matching = [event for event in batch if wanted.matches(event)]
+            matching = [event for event in batch if chosen(event)]
             if matching:
                 yield matching
 
@@ -94,6 +112,6 @@ class Events:
             yield batch
         await stream.aclose()
         assert until_ns is not None
-        stop_at = await self._bus.position_since(until_ns)
+        stop_at = await self._bus.position_before(until_ns)
         async for batch in self._bus.follow(start, stop_at=stop_at):
             yield [event for event in batch if event.seq <= stop_at]

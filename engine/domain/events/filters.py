@@ -40,7 +40,7 @@ class EventFilter:
                 raise InvalidParameter(f"invalid filter '{name}'")
 
     def matches(self, event: Event) -> bool:
-        if not self._filters:
+        if not self._filters or event.gap:
             return True
         message = event.message()
         return all(_holds(name, values, message) for name, values in self._filters.items())

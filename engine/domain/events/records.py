@@ -17,6 +17,8 @@ class Event(msgspec.Struct, frozen=True):
     seq: int
     time_ns: int
     body: bytes
+    gap: bool = False
+    """It stands for events that are not there any more, and passes every filter."""
 
     def message(self) -> EventMessage:
         return decode(self.body)
@@ -38,3 +40,9 @@ def body_of(event: NewEvent) -> bytes:
             time_nano=event.time_ns,
         )
     )
+
+
+def gap(first: int, last: int) -> Event:
+    """What a subscriber gets in place of events `first` to `last`, which retention has forgotten."""
+    lost = NewEvent("daemon", "events-gap", "", {"from": str(first), "to": str(last)})
+    return Event(last, lost.time_ns, body_of(lost), gap=True)

@@ -132,6 +132,7 @@ class _Download:
             async for piece in pieces:
                 if writer.offset + len(piece) > blob.size:
                     raise _Corrupt(blob.digest, resumed=begun > 0)
+                self._ingest.make_room(len(piece))
                 await writer.write(piece)
                 self._taken += len(piece)
                 self._bar(writer.offset)

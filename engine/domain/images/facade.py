@@ -6,19 +6,22 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 
+import trio
+
 from engine.domain.images import views
+from engine.domain.images.building import Space, Step, Workbench
 from engine.domain.images.catalogue import Image
 from engine.domain.images.committing import Commit
 from engine.domain.images.filters import Filters, created, flag, labelled, select_images, until
 from engine.domain.images.importing import parse_platform
 from engine.domain.images.ingest import Ingest
 from engine.domain.images.instructions import apply_changes
-from engine.domain.images.labels import init_name
+from engine.domain.images.labels import ENGINE, INGEST, init_name
 from engine.domain.images.manifests import host_platform
 from engine.domain.images.messages import Message, Refresh, Remove, Tag
 from engine.domain.images.naming import target_reference
 from engine.domain.images.outbox import Outbox
-from engine.domain.images.ports import Archives, Descriptor, Stores
+from engine.domain.images.ports import Archives, Descriptor, Reserve, Stores
 from engine.domain.images.progress import Message as Progress
 from engine.domain.images.registries import Registries
 from engine.domain.images.remote import Remote, TransferLimits
@@ -42,7 +45,24 @@ from engine.models.images import (
 from engine.models.registry import AuthConfig, AuthResponse, DistributionInspect
 from supervisors import Mailbox
 
-__all__ = ["Commit", "Image", "ImageUser", "Images", "TransferLimits", "init_name", "until"]
+__all__ = [
+    "ENGINE",
+    "INGEST",
+    "Commit",
+    "Image",
+    "ImageUser",
+    "Images",
+    "Space",
+    "Step",
+    "TransferLimits",
+    "Users",
+    "Workbench",
+    "created",
+    "init_name",
+    "until",
+]
+
+RESUMABLE = 24 * 3600.0
 
 # Inside the class the name `list` is the method's.
 Summaries = list[ImageSummary]
@@ -70,6 +90,7 @@ class Images:
         registries: Registries,
         limits: TransferLimits | None = None,
         now_ns: Callable[[], int] = time.time_ns,
+        reserve: Reserve | None = None,
     ) -> None:
         self.mailbox: Mailbox[Message] = Mailbox("images")
         self._store = Store(stores, engine_id=engine_id, platform=host_platform())
@@ -82,6 +103,7 @@ class Images:
             emit,
             snapshotter=snapshotter,
             now_ns=now_ns,
+            reserve=reserve,
         )
         self._remote = Remote(
             self._store,
@@ -93,6 +115,7 @@ class Images:
         )
         self._driver = driver or snapshotter
         self._now_ns = now_ns
+        self._pruning = trio.Lock()
 
     def service(self) -> ImagesService:
         """A fresh incarnation of the service, for a ChildSpec."""
@@ -130,7 +153,7 @@ class Images:
         return views.inspect(self.resolve(name), self._driver)
 
     def history(self, name: str) -> HistoryItems:
-        return views.history(self.resolve(name))
+        return views.history(self.resolve(name), self._store.catalogue)
 
     def layers_size(self) -> int:
         """What all images take on disk together, in bytes."""
@@ -148,29 +171,43 @@ class Images:
         *,
         users: Users,
         force: bool = False,
-        noprune: bool = False,  # noqa: ARG002  an ancestor is an image of its own here
+        noprune: bool = False,
     ) -> Deletions:
         """`users` tells which containers an image has. Raises NotFound, Conflict.
 
+        With it go its nameless ancestors that nothing else needs, unless `noprune`.
+
         What containerd no longer needs is collected when this returns.
         """
-        items = await self.mailbox.ask(Remove(name, force, users))
+        items = await self.mailbox.ask(Remove(name, force, users, not noprune))
         if any(each.deleted for each in items):
             await self._store.leases.collect()
         return items
 
     async def prune(self, filters: Filters, *, users: Users) -> ImagePruneReport:
-        """Remove what no container uses: nameless images, or all with `dangling=false`."""
+        """Remove what no container uses: nameless images, or all with `dangling=false`.
+
+        Beside another prune it waits for its turn, so that each tells what it freed itself.
+        """
         for name in filters:
             if name not in ("dangling", "label", "label!", "until"):
                 raise InvalidParameter(f"Invalid filter '{name}'")
         dangling_only = flag(filters, "dangling") is not False
         latest = until(filters, self._now_ns())
+        async with self._pruning:
+            return await self._prune(filters, users, dangling_only=dangling_only, latest=latest)
+
+    async def _prune(
+        self, filters: Filters, users: Users, *, dangling_only: bool, latest: int | None
+    ) -> ImagePruneReport:
         before = self.layers_size()
+        parents = {each.parent for each in self.everything()}
         items: Deletions = []
         for image in self.everything():
             if dangling_only and (image.names or image.digests):
                 continue
+            if not (image.names or image.digests) and image.id in parents:
+                continue  # a build's step: it goes with the last image that was made of it
             if users(image.id) or not labelled(image, filters):
                 continue
             if latest is None or created(image) < latest:
@@ -185,11 +222,27 @@ class Images:
         items: Deletions = []
         for name in (*image.names, *image.digests) or (image.id,):
             try:
-                removed = await self.mailbox.ask(Remove(name, False, users))
+                removed = await self.mailbox.ask(Remove(name, False, users, True))
             except (Conflict, NotFound):
                 continue  # in use by now, or gone with another of its names
             items += removed
         return items
+
+    async def discard(self, image: Image, *, users: Users) -> bool:
+        """Remove an image with all its names, unless a container uses it: whether it went."""
+        if users(image.id):
+            return False
+        items = await self._prune_one(image, users)
+        if items:
+            await self._store.leases.collect()
+        return any(each.deleted for each in items)
+
+    async def sweep(self, grace: float | None = None) -> None:
+        """Drop what pulls and loads have begun and nobody goes on with, after so many seconds without a byte.
+
+        None: a day, for which a pull that was cut off can be resumed.
+        """
+        await self._store.sweep(RESUMABLE if grace is None else grace, self._now_ns() / 1e9)
 
     # Transfers. They run in the caller's task and end with it.
 
@@ -286,6 +339,14 @@ class Images:
         auth: AuthConfig | None = None,
     ) -> SearchResults:
         return await self._remote.search(term, limit, filters or {}, auth=auth or AuthConfig())
+
+    def workbench(self) -> AbstractAsyncContextManager[Workbench]:
+        """For a build: a lease, and the means to make images step by step."""
+        return self._transfers.workbench()
+
+    def children(self, parent: str) -> AllImages:
+        """The images made of this one by a step; "" for those that were made of none."""
+        return self._store.catalogue.children_of(parent)
 
     def ingest(self) -> AbstractAsyncContextManager[Ingest]:
         """A lease and the means to fill the content store under it, for a pull or a build."""

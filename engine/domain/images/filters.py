@@ -32,9 +32,10 @@ def select_images(
     dangling = flag(filters, "dangling")
     earliest, latest = _window(catalogue, filters, now_ns)
     chosen = []
+    parents = {each.parent for each in catalogue.images.values()}
     for image in catalogue.images.values():
         nameless = not image.names and not image.digests
-        if not every and nameless and catalogue.children_of(image.id):
+        if not every and nameless and image.id in parents:
             continue
         if dangling is not None and dangling is not nameless:
             continue

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import trio
 
@@ -20,11 +21,20 @@ from engine.domain.images.labels import (
     UNCOMPRESSED,
     add_source,
     config_labels,
+    download_prefix,
     index_labels,
     manifest_labels,
     source_key,
 )
-from engine.domain.images.ports import ContentWriter, Descriptor, Resource, Stores
+from engine.domain.images.ports import (
+    ContentWriter,
+    Descriptor,
+    DescriptorLike,
+    Reserve,
+    Resource,
+    Stores,
+)
+from engine.domain.images.together import together
 from engine.domain.images.tree import Tree
 from engine.domain.names.references import Reference
 from engine.errors import Conflict, EngineError, InvalidParameter, NotFound
@@ -34,6 +44,7 @@ __all__ = ["Ingest", "LayerStep", "joined"]
 # One write is one round trip; measured: 256 KiB is faster than 128 KiB or 1 MiB.
 _PIECE = 1 << 18
 _CLEAN_UP = 10.0
+_LOOK = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +59,41 @@ class LayerStep:
 class Ingest:
     """The work under one lease."""
 
-    def __init__(self, stores: Stores, *, engine_id: str, snapshotter: str, lease: str) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        *,
+        engine_id: str,
+        snapshotter: str,
+        lease: str,
+        reserve: Reserve | None = None,
+    ) -> None:
         self._stores = stores
+        self._reserve = reserve
         self._own = {ENGINE: engine_id}
         self._snapshotter = snapshotter
         self._lease = lease
 
-    async def put(self, data: bytes, media_type: str) -> Descriptor:
+    def make_room(self, needed: int) -> None:
+        """Raises SystemFailure when so many bytes would leave too little free on the disk."""
+        if self._reserve is not None:
+            self._reserve.check(needed)
+
+    async def put(
+        self, data: bytes, media_type: str, labels: Mapping[str, str] | None = None
+    ) -> Descriptor:
+        """Store a blob whose labels follow from its content."""
         digest = digest_of(data)
         async with aclosing(_once(data)) as chunks:
-            await self.put_stream(chunks, expected=digest)
+            await self.put_stream(chunks, expected=digest, labels=labels)
         return Descriptor(media_type, digest, len(data))
 
     async def put_stream(
-        self, chunks: AsyncIterator[bytes], *, expected: str = ""
+        self,
+        chunks: AsyncIterator[bytes],
+        *,
+        expected: str = "",
+        labels: Mapping[str, str] | None = None,
     ) -> tuple[str, int]:
         """Store a blob; its digest and size. Raises InvalidParameter if it is not as expected."""
         reference = f"trimaran-{secrets.token_hex(16)}"
@@ -74,13 +106,17 @@ class Ingest:
                     async for piece in pieces:
                         digest.update(piece)
                         size += len(piece)
+                        self.make_room(len(piece))
                         await writer.write(piece)
                 found = f"sha256:{digest.hexdigest()}"
                 if expected and found != expected:
                     raise InvalidParameter(
                         f"invalid archive: content of digest {expected} has digest {found}"
                     )
-                await writer.commit(size, found, self._own)
+                known = writer.exists
+                await writer.commit(size, found, {**self._own, **(labels or {})})
+            if known and labels:  # it may have come from elsewhere, tied to nothing
+                await self._stores.content.update_labels(found, {**self._own, **labels})
         except BaseException:
             with trio.move_on_after(_CLEAN_UP, shield=True):
                 await self._abort(reference)
@@ -110,6 +146,8 @@ class Ingest:
             async with content.writer(reference, expected=blob.digest):
                 pass
         async with content.writer(reference, expected=blob.digest, lease=self._lease) as writer:
+            if not writer.exists:
+                self.make_room(blob.size - writer.offset)
             yield writer
 
     async def commit_download(self, writer: ContentWriter, blob: Descriptor) -> None:
@@ -122,7 +160,7 @@ class Ingest:
             await self._abort(self._download_ref(blob))
 
     def _download_ref(self, blob: Descriptor) -> str:
-        return f"trimaran-pull-{self._own[ENGINE]}-{blob.digest}"
+        return f"{download_prefix(self._own[ENGINE])}{blob.digest}"
 
     async def note_source(self, digest: str, name: Reference) -> None:
         """Note in which repository this blob is, so that a push to its neighbour can mount it."""
@@ -186,12 +224,13 @@ class Ingest:
     async def _apply(self, index: int, tree: Tree, *, name: str | None) -> None:
         """Unpack onto a snapshot of our own and commit it; without a name, only check."""
         layer, diff_id = tree.layers[index], tree.config.rootfs.diff_ids[index]
+        self.make_room(layer.size)
         parent = tree.chain_ids[index - 1] if index else ""
         snapshots = self._stores.snapshots
         key = f"trimaran-extract-{secrets.token_hex(8)} {diff_id}"
         mounts = await snapshots.prepare(key, parent, labels=self._own, lease=self._lease)
         try:
-            applied = await self._stores.diff.apply(layer, mounts, lease=self._lease)
+            applied = await self._unpacked(layer, mounts)
             if applied.digest != diff_id:
                 raise InvalidParameter(
                     f'invalid diffID for layer {index}: expected "{diff_id}", got "{applied.digest}"'
@@ -204,6 +243,19 @@ class Ingest:
         finally:
             with trio.move_on_after(_CLEAN_UP, shield=True):
                 await self._discard(key)
+
+    async def _unpacked(self, layer: Descriptor, mounts: Sequence[Any]) -> DescriptorLike:
+        """The disk is watched meanwhile: a few bytes of archive may unpack to more than it has."""
+        async with together() as nursery:
+            nursery.start_soon(self._watch_the_disk)
+            applied = await self._stores.diff.apply(layer, mounts, lease=self._lease)
+            nursery.cancel_scope.cancel()
+        return applied
+
+    async def _watch_the_disk(self) -> None:
+        while self._reserve is not None:
+            await trio.sleep(_LOOK)
+            self.make_room(0)
 
     async def _commit(self, name: str, key: str) -> None:
         try:

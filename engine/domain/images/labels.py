@@ -16,6 +16,7 @@ __all__ = [
     "UNCOMPRESSED",
     "add_source",
     "config_labels",
+    "download_prefix",
     "index_labels",
     "manifest_labels",
     "ours",
@@ -45,6 +46,11 @@ _LABEL_LIMIT = 3500
 def ours(engine_id: str) -> str:
     """The filter that finds what this engine made."""
     return f'labels."{ENGINE}"=="{engine_id}"'
+
+
+def download_prefix(engine_id: str) -> str:
+    """What the references of this engine's resumable downloads begin with; the blob's digest follows."""
+    return f"trimaran-pull-{engine_id}-"
 
 
 def config_labels(snapshotter: str, chain_id: str) -> dict[str, str]:

@@ -27,6 +27,11 @@ class LeaseKeeper:
         self._engine_id = engine_id
         self._live: set[str] = set()
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is being taken in."""
+        return bool(self._live)
+
     @asynccontextmanager
     async def lease(self) -> AsyncIterator[str]:
         """The lease's ID. At the end, what nothing else keeps is containerd's to collect.

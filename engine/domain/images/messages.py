@@ -34,9 +34,12 @@ class Tag(Request[None]):
 
 @dataclass(frozen=True, slots=True)
 class Remove(Request[list[DeleteItem]]):
+    """`prune`: with its nameless ancestors that nothing else needs."""
+
     name: str
     force: bool
     users: Users
+    prune: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,11 @@ __all__ = [
     "ImageStore",
     "Leases",
     "Member",
+    "Reserve",
     "Resource",
     "Snapshots",
     "Stores",
+    "Upload",
 ]
 
 
@@ -86,6 +88,15 @@ class ContentWriter(Protocol):
         """
 
 
+class Upload(Protocol):
+    """Begun, and not committed yet; `updated_at` in seconds since the epoch."""
+
+    @property
+    def ref(self) -> str: ...
+    @property
+    def updated_at(self) -> float: ...
+
+
 class Content(Protocol):
     """`info`, `read`, `status` and `update_labels` raise NotFound."""
 
@@ -103,6 +114,9 @@ class Content(Protocol):
     ) -> AbstractAsyncContextManager[ContentWriter]: ...
     async def status(self, ref: str) -> Any:
         """Of an upload that was begun."""
+
+    async def statuses(self) -> Sequence[Upload]:
+        """All uploads that were begun."""
 
     async def abort(self, ref: str) -> None: ...
     async def update_labels(self, digest: str, labels: Mapping[str, str]) -> Any:
@@ -140,6 +154,9 @@ class Snapshots(Protocol):
     async def prepare(
         self, key: str, parent: str, *, labels: Mapping[str, str], lease: str | None = None
     ) -> Sequence[Any]: ...
+    async def view(
+        self, key: str, parent: str, *, labels: Mapping[str, str], lease: str | None = None
+    ) -> Sequence[Any]: ...
     async def commit(
         self, name: str, key: str, *, labels: Mapping[str, str], lease: str | None = None
     ) -> None: ...
@@ -163,6 +180,11 @@ class Leases(Protocol):
     async def delete(self, id: str, *, sync: bool = False) -> None: ...
     async def list(self, *filters: str) -> Sequence[Any]: ...
     async def add_resource(self, id: str, resource: Any) -> None: ...
+
+
+class Reserve(Protocol):
+    def check(self, needed: int = 0) -> None:
+        """Raises SystemFailure when so many bytes would leave too little free on the disk."""
 
 
 class Stores(Protocol):

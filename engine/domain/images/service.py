@@ -86,8 +86,22 @@ class ImagesService(MailWorker[Message]):
             await self._publish_traffic("push", image, message.reference)
 
     async def _remove(self, message: Remove) -> list[DeleteItem]:
+        plan = plan_removal(
+            self._store.catalogue, message.name, force=message.force, users=message.users
+        )
+        items = await self._carry_out(plan, message)
+        while plan.delete and message.prune:
+            parent = self._store.catalogue.images.get(plan.image.parent)
+            if parent is None or parent.names or parent.digests or message.users(parent.id):
+                break
+            if self._store.catalogue.children_of(parent.id):
+                break
+            plan = Plan(parent, (), delete=True)
+            items += await self._carry_out(plan, message)
+        return items
+
+    async def _carry_out(self, plan: Plan, message: Remove) -> list[DeleteItem]:
         catalogue = self._store.catalogue
-        plan = plan_removal(catalogue, message.name, force=message.force, users=message.users)
         names = [each.name for each in plan.untag]
         if plan.delete:
             names += [

@@ -14,7 +14,15 @@ from dataclasses import replace
 import trio
 
 from engine.domain.images.catalogue import Catalogue, Image, Record
-from engine.domain.images.labels import CHOSEN, ENGINE, PARENT, ours, parse_sizes, record_labels
+from engine.domain.images.labels import (
+    CHOSEN,
+    ENGINE,
+    PARENT,
+    download_prefix,
+    ours,
+    parse_sizes,
+    record_labels,
+)
 from engine.domain.images.leases import LeaseKeeper
 from engine.domain.images.manifests import Platform
 from engine.domain.images.naming import key_of, parse_key, untagged_key
@@ -68,6 +76,19 @@ class Store:
                 sizes = await self._sizes(each, tree)
                 images[tree.image_id] = make_image(tree, sizes, each.labels.get(PARENT, ""))
         self._catalogue = Catalogue.build(images.values(), records)
+
+    async def sweep(self, idle: float, now: float) -> None:
+        """Drop leases of an earlier life, and downloads without a byte for `idle` seconds; `now` since the epoch."""
+        await self.leases.drop_left_over()
+        for each in await self.stores.content.statuses():
+            if self.leases.busy:
+                return  # a pull may be about to go on with it
+            if (
+                each.ref.startswith(download_prefix(self.engine_id))
+                and now - each.updated_at >= idle
+            ):
+                with suppress(NotFound):
+                    await self.stores.content.abort(each.ref)
 
     async def point(self, reference: Reference, image: Image) -> Image | None:
         """Give a name to an image; the image that had it before, if it was another one."""

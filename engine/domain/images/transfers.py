@@ -8,6 +8,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 import trio
 
 from engine.domain.images.archive import Archive
+from engine.domain.images.building import Workbench
 from engine.domain.images.catalogue import Image
 from engine.domain.images.committing import EMPTY_LAYER, Commit, committed_config
 from engine.domain.images.importing import import_config
@@ -15,7 +16,7 @@ from engine.domain.images.ingest import Ingest
 from engine.domain.images.loading import Loadable, Loader
 from engine.domain.images.manifests import CONFIG, LAYER, MANIFEST, Platform, make_manifest
 from engine.domain.images.messages import Adopt, Message, Replace
-from engine.domain.images.ports import Archives, Descriptor, Resource
+from engine.domain.images.ports import Archives, Descriptor, Reserve, Resource
 from engine.domain.images.progress import Message as Progress
 from engine.domain.images.progress import layer_progress, status, stream
 from engine.domain.images.saving import Selected, archive_of
@@ -42,6 +43,7 @@ class Transfers:
         *,
         snapshotter: str,
         now_ns: Callable[[], int],
+        reserve: Reserve | None = None,
     ) -> None:
         self._store = store
         self._stores = store.stores
@@ -50,11 +52,24 @@ class Transfers:
         self._emit = emit
         self._snapshotter = snapshotter
         self._now_ns = now_ns
+        self._reserve = reserve
 
     @asynccontextmanager
     async def ingest(self) -> AsyncIterator[Ingest]:
         async with self._store.leases.lease() as lease:
             yield self._ingest(lease)
+
+    @asynccontextmanager
+    async def workbench(self) -> AsyncIterator[Workbench]:
+        async with self._store.leases.lease() as lease:
+            yield Workbench(
+                self._store,
+                self._ingest(lease),
+                self._mailbox,
+                snapshotter=self._snapshotter,
+                lease=lease,
+                now_ns=self._now_ns,
+            )
 
     @asynccontextmanager
     async def holding(self, resources: Sequence[Resource]) -> AsyncIterator[None]:
@@ -70,6 +85,7 @@ class Transfers:
             engine_id=self._store.engine_id,
             snapshotter=self._snapshotter,
             lease=lease,
+            reserve=self._reserve,
         )
 
     async def load(

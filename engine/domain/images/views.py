@@ -60,8 +60,8 @@ def inspect(image: Image, driver: str) -> ImageInspect:
     )
 
 
-def history(image: Image) -> list[HistoryItem]:
-    """Newest first; only the first has an ID, since its ancestors are no images here."""
+def history(image: Image, catalogue: Catalogue) -> list[HistoryItem]:
+    """Newest first; the steps of a build that are images here have their IDs, as in dockerd."""
     sizes = iter(image.layer_sizes)
     items = [
         HistoryItem(
@@ -74,9 +74,12 @@ def history(image: Image) -> list[HistoryItem]:
         for each in image.config.history
     ]
     items.reverse()
-    if items:
-        tags = list(image.names) or None
-        items[0] = _renamed(items[0], image.id, tags)
+    found: Image | None = image
+    for index, item in enumerate(items):
+        if found is None:
+            break
+        items[index] = _renamed(item, found.id, list(found.names) or None)
+        found = catalogue.images.get(found.parent)
     return items
 
 

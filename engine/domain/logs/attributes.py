@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.domain.logs.templates import TemplateError, Value, render
 from engine.errors import SystemFailure
-
-_FIELD = re.compile(r"\{\{\s*\.(\w+)\s*\}\}")
 
 
 @dataclass(frozen=True)
@@ -19,19 +18,25 @@ class LogSubject:
     name: str
     image_id: str = ""
     image_name: str = ""
-    labels: Mapping[str, str] | None = None
-    env: Iterable[str] = ()
+    labels: dict[str, str] | None = None
+    env: Sequence[str] = ()
     command: str = ""
     daemon_name: str = "docker"
+    created_ns: int = 0
 
 
 def log_attributes(subject: LogSubject, options: Mapping[str, str]) -> dict[str, str]:
     """SystemFailure if a pattern or the tag's template is wrong, as dockerd's start fails."""
-    env = dict(entry.split("=", 1) for entry in subject.env if "=" in entry)
-    chosen = _choose(subject.labels or {}, options, "labels") | _choose(env, options, "env")
+    chosen = extra_attributes(subject, options)
     if tag := render_tag(subject, options.get("tag", "")):
         chosen["tag"] = tag
     return chosen
+
+
+def extra_attributes(subject: LogSubject, options: Mapping[str, str]) -> dict[str, str]:
+    """The labels and variables that the options ask for; SystemFailure if a pattern is wrong."""
+    env = dict(entry.split("=", 1) for entry in subject.env if "=" in entry)
+    return _choose(subject.labels or {}, options, "labels") | _choose(env, options, "env")
 
 
 def _choose(values: Mapping[str, str], options: Mapping[str, str], name: str) -> dict[str, str]:
@@ -46,27 +51,27 @@ def _choose(values: Mapping[str, str], options: Mapping[str, str], name: str) ->
 
 
 def render_tag(subject: LogSubject, template: str) -> str:
-    """Go's template with plain fields ({{.Name}}); functions and pipelines are not there."""
-    fields = {
+    """SystemFailure with Go's words for a template that cannot be used."""
+    name = subject.name.removeprefix("/")
+    fields: dict[str, Value] = {
         "ID": subject.id[:12],
         "FullID": subject.id,
-        "Name": subject.name.removeprefix("/"),
+        "Name": name,
         "ImageID": subject.image_id.removeprefix("sha256:")[:12],
         "ImageFullID": subject.image_id,
         "ImageName": subject.image_name,
         "Command": subject.command,
         "DaemonName": subject.daemon_name,
+        "ContainerID": subject.id,
+        "ContainerName": f"/{name}",
+        "ContainerImageID": subject.image_id,
+        "ContainerImageName": subject.image_name,
+        "ContainerLabels": subject.labels or {},
     }
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in fields:
-            raise _failure(
-                f'template: log-tag:1:{match.start(1) - 1}: executing "log-tag" at <.{match[1]}>: '
-                f"can't evaluate field {match[1]} in type *logger.Info"
-            )
-        return fields[match[1]]
-
-    return _FIELD.sub(value, template)
+    try:
+        return render(template, fields)
+    except TemplateError as error:
+        raise _failure(str(error)) from None
 
 
 def _failure(text: str) -> SystemFailure:

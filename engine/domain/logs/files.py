@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from engine.domain.logs import rotation
 
-LAG = 16  # files kept open for a follower that lags behind the rotation
+LAG = 16  # files kept open for a follower that lags behind the rotation, whatever their size
+MOST_LAG, LAG_BYTES = 512, 64 << 20  # of small files more, up to both limits
 _BLOCK = 64 * 1024
 _DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
 
@@ -67,7 +68,15 @@ class Files:
 
     def trim(self) -> None:
         with self._lock:
-            while len(self._files) > LAG:
+            if len(self._files) <= LAG:
+                return
+            # As they are now: each was still empty when it was opened.
+            sizes = [os.fstat(each.fd).st_size for each in self._files]
+            held = sum(sizes)
+            for size in sizes[:-LAG]:
+                if len(self._files) <= MOST_LAG and held <= LAG_BYTES:
+                    break
+                held -= size
                 self._files.popleft().close()
                 self.skipped += 1
 

@@ -1,23 +1,21 @@
-"""Log drivers and their options: what a container may ask for, checked with dockerd's texts."""
+"""Log options: what a container may ask for, checked with dockerd's texts, and what they come to."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engine.domain.logs.drivers import CHECKS, DRIVERS
+from engine.domain.logs.values import MEGABYTE, go_bool, integer, parse_size
 from engine.errors import InvalidParameter, NotImplementedHere, SystemFailure
 
 UNREADABLE = "configured logging driver does not support reading"
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)*) ?([kmgtp])?i?b?", re.IGNORECASE | re.ASCII)
-_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _GENERIC = {"mode", "max-buffer-size"}
-_JSON_FILE = {
-    *("max-file", "max-size", "compress", "labels", "labels-regex", "env", "env-regex", "tag")
-}
-_TRUE = {"1", "t", "T", "true", "TRUE", "True"}
-_FALSE = {"0", "f", "F", "false", "FALSE", "False"}
+_CACHE = {"cache-disabled", "cache-max-size", "cache-max-file", "cache-compress"}
+LOCAL_SIZE, LOCAL_FILES = 20 * MEGABYTE, 5
+"""dockerd's for `local`, and for the cache beside drivers that cannot be read."""
+RING = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class JsonFileOptions:
 
 
 def check_options(driver: str, options: Mapping[str, str]) -> None:
-    """What `create` refuses; the options' values are looked at only when the container starts."""
+    """What `create` refuses; a file's own options are looked at only when the container starts."""
     if driver == "none":
         return
     mode = options.get("mode", "")
@@ -45,21 +43,50 @@ def check_options(driver: str, options: Mapping[str, str]) -> None:
             parse_size(options["max-buffer-size"], 1024)
         except ValueError as error:
             raise InvalidParameter(f"error parsing option max-buffer-size: {error}") from None
-    if driver != "json-file":
+    if driver not in DRIVERS:
         raise InvalidParameter(
             f'error looking up logging plugin {driver}: plugin "{driver}" not found'
         )
-    for name in options:
-        if name not in _JSON_FILE | _GENERIC:
-            raise InvalidParameter(f"unknown log opt '{name}' for json-file log driver")
+    if "cache-disabled" in options:
+        try:
+            go_bool(options["cache-disabled"])
+        except ValueError:
+            value = options["cache-disabled"]
+            raise InvalidParameter(f"invalid value for option cache-disabled: {value}") from None
+    own = {name: options[name] for name in options if name not in _GENERIC | _CACHE}
+    try:
+        CHECKS[driver](own)
+    except ValueError as error:
+        raise InvalidParameter(str(error)) from None
+
+
+def file_options(driver: str, options: Mapping[str, str]) -> JsonFileOptions:
+    """Of the file that a starting container of this driver writes; SystemFailure with dockerd's text."""
+    try:
+        if driver == "json-file":
+            return _json_file_options(options)
+        if driver == "local":
+            return _local_options(options, "")
+        # What waits for its delivery is read in place, so `cache-compress` changes nothing.
+        return _local_options({**options, "cache-compress": "false"}, "cache-")
+    except ValueError as error:
+        raise SystemFailure(f"failed to initialize logging driver: {error}") from None
 
 
 def json_file_options(options: Mapping[str, str]) -> JsonFileOptions:
-    """The options of a container that starts; SystemFailure with dockerd's text if unusable."""
-    try:
-        return _json_file_options(options)
-    except ValueError as error:
-        raise SystemFailure(f"failed to initialize logging driver: {error}") from None
+    return file_options("json-file", options)
+
+
+def keeps_cache(options: Mapping[str, str]) -> bool:
+    """Can the log of a driver that delivers elsewhere be read here?"""
+    return not go_bool(options.get("cache-disabled", "false"))
+
+
+def ring_size(options: Mapping[str, str]) -> int | None:
+    """How many bytes may wait for delivery in non-blocking mode; None without such a limit."""
+    if options.get("mode") != "non-blocking":
+        return None
+    return parse_size(options["max-buffer-size"], 1024) if "max-buffer-size" in options else RING
 
 
 def _json_file_options(options: Mapping[str, str]) -> JsonFileOptions:
@@ -68,10 +95,10 @@ def _json_file_options(options: Mapping[str, str]) -> JsonFileOptions:
         max_size = parse_size(options["max-size"], 1000)
         if max_size <= 0:
             raise ValueError("max-size must be a positive number")
-    max_file = _integer(options.get("max-file", "1"))
+    max_file = integer(options.get("max-file", "1"))
     if max_file < 1:
         raise ValueError("max-file cannot be less than 1")
-    compress = _boolean(options.get("compress", "false"))
+    compress = go_bool(options.get("compress", "false"))
     if compress and (max_file == 1 or max_size is None):
         raise ValueError(
             "compress cannot be true when max-file is less than 2 or max-size is not set"
@@ -79,30 +106,27 @@ def _json_file_options(options: Mapping[str, str]) -> JsonFileOptions:
     return JsonFileOptions(max_size, max_file, compress)
 
 
+def _local_options(options: Mapping[str, str], prefix: str) -> JsonFileOptions:
+    size, files = LOCAL_SIZE, LOCAL_FILES
+    if text := options.get(f"{prefix}max-size"):
+        try:
+            size = parse_size(text, 1024)
+        except ValueError as error:
+            raise ValueError(f"invalid value for max-size: {text}: {error}") from None
+    if text := options.get(f"{prefix}max-file"):
+        try:
+            files = integer(text)
+        except ValueError as error:
+            raise ValueError(f"invalid value for max-file: {text}: {error}") from None
+    try:
+        compress = go_bool(options.get(f"{prefix}compress") or "true")
+    except ValueError as error:
+        raise ValueError(f"error reading compress log option: {error}") from None
+    if compress and files <= 1:
+        raise ValueError("compression cannot be enabled when max file count is 1")
+    return JsonFileOptions(size if size > 0 else LOCAL_SIZE, max(files, 1), compress)
+
+
 def refuse_reading() -> NotImplementedHere:
     """The answer to `logs` of a container whose driver keeps nothing."""
     return NotImplementedHere(UNREADABLE)
-
-
-def parse_size(text: str, unit: int) -> int:
-    """A human size ("10m", "1.5 GiB") in bytes; k is `unit`, as go-units has it."""
-    match = _SIZE.fullmatch(text)
-    if match is None:
-        raise ValueError(f"invalid size: '{text}'")
-    try:
-        amount = float(match[1])
-    except ValueError:
-        raise ValueError(f"invalid size: '{text}'") from None
-    return int(amount * unit ** _POWERS[(match[2] or "").lower()])
-
-
-def _integer(text: str) -> int:
-    if not re.fullmatch(r"[+-]?\d+", text, re.ASCII):
-        raise ValueError(f'strconv.Atoi: parsing "{text}": invalid syntax')
-    return int(text)
-
-
-def _boolean(text: str) -> bool:
-    if text not in _TRUE | _FALSE:
-        raise ValueError(f'strconv.ParseBool: parsing "{text}": invalid syntax')
-    return text in _TRUE

@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 import trio
@@ -63,8 +64,14 @@ class Unmarked:
 class JsonFileLog:
     """One container's log while the container runs. Survives a crash of who writes to it."""
 
-    def __init__(self, path: str, options: JsonFileOptions | None = None) -> None:
-        """Opens the log, and repairs its last record if a kill tore it."""
+    def __init__(
+        self,
+        path: str,
+        options: JsonFileOptions | None = None,
+        rotating: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> None:
+        """Opens the log, and repairs its last record if a kill tore it. `rotating` goes around
+        each rotation, maybe in a worker thread."""
         self.path = path
         self.options = options or JsonFileOptions()
         self.followers: set[Files] = set()
@@ -72,6 +79,7 @@ class JsonFileLog:
         self.lost = 0  # records that could not be written
         self.last_error: OSError | None = None
         self.version = 0  # counts appends
+        self._rotating = rotating
         self._lock = threading.Lock()
         self._news = trio.lowlevel.ParkingLot()
         self._slow_until = 0.0
@@ -162,10 +170,11 @@ class JsonFileLog:
         mark.wrote(len(records))
 
     def _rotate(self) -> None:
-        rotation.shift(self.path, self.options.max_file)
-        os.close(self._fd)
-        self._fd = self._open()
-        self._size = 0
+        with self._rotating():
+            rotation.shift(self.path, self.options.max_file)
+            os.close(self._fd)
+            self._fd = self._open()
+            self._size = 0
         for follower in list(self.followers):
             follower.add(self.path)
             follower.trim()

@@ -14,7 +14,7 @@ from engine.domain.networks.book import Book, bridge_rules
 from engine.domain.networks.filters import prunable
 from engine.domain.networks.ports import Change, Links, Store
 from engine.domain.networks.publishing import Publishing
-from engine.domain.networks.records import NetworkRecord
+from engine.domain.networks.records import ISOLATED, NetworkRecord
 from engine.domain.networks.sandboxes import Sandboxes
 from engine.domain.networks.settings import NetworkSettings
 from engine.errors import Conflict, EngineError, Forbidden
@@ -43,7 +43,7 @@ class Administration:
         self._publishing = publishing
         self._sandboxes = sandboxes
         self._choosing = trio.Lock()
-        self.pruning = False
+        self._pruning = trio.Lock()
 
     async def create(self, request: NetworkCreateRequest) -> NetworkRecord:
         source = request.config_from.network if request.config_from else ""
@@ -117,10 +117,10 @@ class Administration:
         else:
             subnet = pools.allocate(self._settings.all_pools, taken, version)
         suffix = "6" if isinstance(subnet, IPv6Network) else ""
-        return {
-            f"subnet{suffix}": str(subnet),
-            f"gateway{suffix}": gateway or str(pools.gateway_of(subnet).ip),
-        }
+        mode = record.gateway_mode6 if suffix else record.gateway_mode
+        if mode != ISOLATED:  # there nobody is the gateway
+            gateway = gateway or str(pools.gateway_of(subnet).ip)
+        return {f"subnet{suffix}": str(subnet), f"gateway{suffix}": gateway}
 
     @contextlib.asynccontextmanager
     async def _undone(self, record: NetworkRecord) -> AsyncIterator[None]:
@@ -196,10 +196,7 @@ class Administration:
     async def prune(self, filters: Mapping[str, Sequence[str]]) -> list[str]:
         """The names of the removed: user-defined, nobody attached, matching the filters."""
         wanted = prunable(filters)
-        if self.pruning:
-            raise Conflict("a prune operation is already running")
-        self.pruning = True
-        try:
+        async with self._pruning:
             gone = []
             for record in list(self._book.networks.values()):
                 used = any(a.started for a, _ in self._book.attached(record.id))
@@ -212,5 +209,3 @@ class Administration:
                 gone.append(record.name)
             await self._store.pruned()
             return gone
-        finally:
-            self.pruning = False

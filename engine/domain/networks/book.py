@@ -134,6 +134,8 @@ def bridge_rules(network: NetworkRecord) -> BridgeRules:
         subnet=IPv4Network(network.subnet) if network.subnet else None,
         subnet6=IPv6Network(network.subnet6) if network.subnet6 else None,
         masquerade=network.masquerade,
+        mode=network.gateway_mode,
+        mode6=network.gateway_mode6,
         internal=network.internal,
         icc=network.icc,
     )

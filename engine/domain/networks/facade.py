@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from engine.domain.networks import names, views
-from engine.domain.networks.bindings import PortRequest, parse_ports
+from engine.domain.networks.bindings import PortRequest, parse_exposed, parse_ports
 from engine.domain.networks.book import Book
 from engine.domain.networks.endpoints import gateway_endpoint
 from engine.domain.networks.filters import Filters, matching
@@ -207,6 +207,7 @@ __all__ = [
     "gateway_endpoint",
     "local_pool",
     "parse_pool",
+    "parse_exposed",
     "parse_ports",
     "port_map",
 ]

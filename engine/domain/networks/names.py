@@ -47,4 +47,5 @@ def _presence(book: Book, attachment: Attachment, endpoint: Endpoint) -> Presenc
         addresses=[each for each in (endpoint.ip, endpoint.ip6) if each],
         names=names if attachment.started else [],
         links=endpoint.links,
+        ports=attachment.sandbox.exposed,
     )

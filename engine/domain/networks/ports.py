@@ -14,7 +14,7 @@ from ipaddress import (
 )
 from typing import Protocol
 
-from engine.domain.networks.records import NetworkRecord
+from engine.domain.networks.records import NAT, NetworkRecord
 from engine.models.resolver import Scope
 
 
@@ -67,7 +67,7 @@ class HostView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeRules:
-    """What the firewall must know of one bridge network."""
+    """What the firewall must know of one bridge network. The modes are the records'."""
 
     bridge: str
     subnet: IPv4Network | None
@@ -75,12 +75,15 @@ class BridgeRules:
     masquerade: bool = True
     internal: bool = False
     icc: bool = True
+    mode: str = NAT
+    mode6: str = NAT
 
 
 @dataclass(frozen=True, slots=True)
 class PortForward:
     """One published port. `host_ip` None is every address of the host in the container's family;
-    `near` then leaves out clients without a private address."""
+    `near` then leaves out clients without a private address. `host_port` 0 diverts nothing: the
+    container's own port is open (routed networks)."""
 
     proto: str
     host_ip: IPv4Address | IPv6Address | None
@@ -88,6 +91,10 @@ class PortForward:
     container_ip: IPv4Address | IPv6Address
     container_port: int
     near: bool = False
+
+    @property
+    def routed(self) -> bool:
+        return not self.host_port
 
 
 @dataclass(frozen=True, slots=True)

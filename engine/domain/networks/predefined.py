@@ -6,11 +6,19 @@ import hashlib
 import secrets
 import time
 from collections.abc import Iterable
-from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
+from typing import Any
 
 from engine.domain.networks import pools
 from engine.domain.networks.ports import BridgeSpec, HostView
-from engine.domain.networks.records import NetworkRecord
+from engine.domain.networks.records import EXIT, EXIT6, ISOLATED, NetworkRecord
 from engine.domain.networks.settings import NetworkSettings
 
 _OPTION = "com.docker.network.bridge."
@@ -43,17 +51,22 @@ def choose_address(
     stored: NetworkRecord | None,
     others: Iterable[IPv4Network],
 ) -> IPv4Interface:
-    """The bridge's address: as configured, as it is, as it was, or the first free pool."""
+    """The bridge's address: as configured, as it is, as it was, in the range that containers are
+    to have, or in the first free pool."""
     if settings.bip is not None:
         return settings.bip
     theirs = host.bridge_alias is not None and host.bridge_alias != settings.alias
     if host.bridge_address is not None and (theirs or stored is None):
         return host.bridge_address
+    fixed = settings.fixed_cidr
     taken: list[pools.Subnet] = [*host.routes, *others]
     if stored is not None and stored.subnet:
         subnet = IPv4Network(stored.subnet)
-        if not any(subnet.overlaps(other) for other in taken):
+        fits = fixed is None or fixed.subnet_of(subnet)
+        if fits and not any(subnet.overlaps(other) for other in taken):
             return IPv4Interface(f"{stored.gateway}/{subnet.prefixlen}")
+    if fixed is not None:
+        return IPv4Interface(str(pools.gateway_of(fixed)))
     return IPv4Interface(str(pools.gateway_of(pools.allocate(settings.pools, taken))))
 
 
@@ -69,13 +82,13 @@ def default_bridge(
         subnet=str(address.network),
         gateway=str(address.ip),
         ip_range=str(settings.fixed_cidr) if settings.fixed_cidr else "",
+        auxiliary=_exit(EXIT, settings.default_gateway),
+        auxiliary6=_exit(EXIT6, settings.default_gateway6),
         bridge=settings.bridge,
         mtu=mtu,
         icc=settings.icc,
         masquerade=settings.ip_masq,
-        ipv6=settings.fixed_cidr_v6 is not None,
-        subnet6=str(settings.fixed_cidr_v6) if settings.fixed_cidr_v6 else "",
-        gateway6=str(pools.gateway_of(settings.fixed_cidr_v6).ip) if settings.fixed_cidr_v6 else "",
+        **_family6(settings),
         host_ip=settings.default_ip,
         options={
             f"{_OPTION}default_bridge": "true",
@@ -89,6 +102,30 @@ def default_bridge(
     )
 
 
+def _family6(settings: NetworkSettings) -> dict[str, Any]:
+    """Containers get addresses of `fixed_cidr_v6`, which is the subnet unless `bip6` names one."""
+    fixed, bip = settings.fixed_cidr_v6, settings.bip6
+    if bip is not None:
+        addresses = str(fixed) if fixed and fixed != bip.network else ""
+        return {
+            "ipv6": True,
+            "subnet6": str(bip.network),
+            "gateway6": str(bip.ip),
+            "ip_range6": addresses,
+        }
+    if fixed is not None:
+        return {
+            "ipv6": True,
+            "subnet6": str(fixed),
+            "gateway6": str(pools.gateway_of(fixed).ip),
+        }
+    return {}
+
+
+def _exit(key: str, address: IPv4Address | IPv6Address | None) -> dict[str, str]:
+    return {} if address is None else {key: str(address)}
+
+
 def _flag(value: bool) -> str:
     return "true" if value else "false"
 
@@ -100,10 +137,10 @@ def bridge_spec(record: NetworkRecord, alias: str) -> BridgeSpec:
     return BridgeSpec(
         name=record.bridge,
         address=IPv4Interface(f"{record.gateway}/{IPv4Network(record.subnet).prefixlen}")
-        if record.subnet
+        if record.subnet and record.gateway_mode != ISOLATED
         else None,
         address6=IPv6Interface(f"{record.gateway6}/{IPv6Network(record.subnet6).prefixlen}")
-        if record.subnet6
+        if record.subnet6 and record.gateway_mode6 != ISOLATED
         else None,
         mac=":".join(f"{byte:02x}" for byte in (0x02, 0x42, *digest[:4])),
         mtu=record.mtu,

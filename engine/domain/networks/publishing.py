@@ -15,7 +15,7 @@ from engine.domain.networks.book import Attachment, Book
 from engine.domain.networks.endpoints import gateway_endpoint
 from engine.domain.networks.hostports import ANY, HostPorts
 from engine.domain.networks.ports import Change, Drift, Firewall, Links, PortForward
-from engine.domain.networks.records import Endpoint, PublishedPort
+from engine.domain.networks.records import ROUTED, Endpoint, PublishedPort
 from engine.domain.networks.relays import Relay, Relays
 from engine.domain.networks.settings import NetworkSettings
 from engine.errors import Conflict, EngineError, NotImplementedHere
@@ -77,6 +77,8 @@ class Publishing:
         attachment.published = list(ports)
         attachment.forwards = _forwards(endpoint, attachment.published)
         for port in attachment.published:
+            if not port.host_port:
+                continue
             refusal = self._host_ports.adopt(port.proto, port.host_ip, port.host_port)
             if refusal is not None and port.host_ip != "::":
                 log.warning("port of container %s: %s", attachment.name, refusal)
@@ -144,24 +146,35 @@ class Publishing:
         if self._settings.iptables and change:
             async with self._turn:
                 await self._firewall.change(self._book.firewall_plan(), change)
-        if any(forward.proto == "udp" for forward in (*change.add, *change.remove)):
-            await self._links.forget_flows((*change.add, *change.remove))
+        diverted = [each for each in (*change.add, *change.remove) if not each.routed]
+        if any(forward.proto == "udp" for forward in diverted):
+            await self._links.forget_flows(diverted)
 
     def _take(self, request: PortRequest, endpoint: Endpoint) -> list[PublishedPort]:
         host_ips = self._host_ips(request.host_ip, endpoint)
         proto = request.port.proto
-        port = self._host_ports.take(proto, host_ips, request.first, request.last)
         near = not request.host_ip and host_ips == ANY and self._settings.publish_policy == "lan"
+        routed = self._routed(endpoint)
+        if 4 in routed and not endpoint.ip6:  # there is no way over IPv6 then
+            host_ips = tuple(each for each in host_ips if each != "::") or host_ips
+        held = tuple(each for each in host_ips if _version(each) not in routed)
+        port = self._host_ports.take(proto, held, request.first, request.last) if held else 0
         return [
             PublishedPort(
                 container_port=request.port.number,
                 proto=proto,
                 host_ip=host_ip,
-                host_port=port,
+                host_port=port if host_ip in held else 0,
                 near=near,
             )
             for host_ip in host_ips
         ]
+
+    def _routed(self, endpoint: Endpoint) -> set[int]:
+        """The families in which the container is reached under its own address."""
+        network = self._book.networks.get(endpoint.network_id)
+        modes = {4: network.gateway_mode, 6: network.gateway_mode6} if network else {}
+        return {version for version, mode in modes.items() if mode == ROUTED}
 
     def _host_ips(self, wanted: str, endpoint: Endpoint) -> tuple[str, ...]:
         """No host IP is every address of both families, as dockerd shows it."""
@@ -178,16 +191,28 @@ class Publishing:
     def _relay(self, attachment: Attachment) -> None:
         """Carry by hand what comes over IPv6 and can't be diverted."""
         for port in attachment.published if self._settings.userland_proxy else ():
+            if not port.host_port:
+                continue
             held = self._host_ports.held(port.proto, port.host_ip, port.host_port)
-            if port.proto == "tcp" and ":" in port.host_ip and isinstance(held, socket.socket):
+            relayed = port.proto in ("tcp", "udp") and ":" in port.host_ip
+            if relayed and isinstance(held, socket.socket):
                 target = partial(_target, attachment, port.container_port)
-                self.relays.put(port.host_port, Relay(held, target, port.near))
+                self.relays.put(_place(port), Relay(held, target, port.near))
 
     def _give_back(self, ports: Iterable[PublishedPort]) -> None:
         for port in ports:
-            if port.proto == "tcp" and ":" in port.host_ip:
-                self.relays.drop(port.host_port)
+            if not port.host_port:
+                continue
+            self.relays.drop(_place(port))
             self._host_ports.free(port.proto, port.host_ip, port.host_port)
+
+
+def _place(port: PublishedPort) -> tuple[str, str, int]:
+    return port.proto, port.host_ip, port.host_port
+
+
+def _version(address: str) -> int:
+    return 6 if ":" in address else 4
 
 
 def _target(attachment: Attachment, port: int) -> tuple[str, int] | None:
@@ -201,8 +226,10 @@ def _forwards(endpoint: Endpoint, ports: Iterable[PublishedPort]) -> frozenset[P
     found = set()
     for port in ports:
         own = endpoint.ip6 if ":" in port.host_ip else endpoint.ip
+        if port.host_port == 0 and port.host_ip in LOCAL:
+            continue  # the host needs no opening
         if own:
-            every = port.host_ip in ANY
+            every = port.host_ip in ANY or not port.host_port
             found.add(
                 PortForward(
                     proto=port.proto,

@@ -5,6 +5,11 @@ from __future__ import annotations
 import msgspec
 
 SCHEMA = 1
+EXIT, EXIT6 = "DefaultGatewayIPv4", "DefaultGatewayIPv6"
+"""Auxiliary addresses with a meaning, as dockerd calls them."""
+NAT, ROUTED, ISOLATED, UNPROTECTED = "nat", "routed", "isolated", "nat-unprotected"
+"""How a bridge network meets the outside: under the host's address; under its own, published ports
+open; not even with the host; as the first, all ports open to who knows a route."""
 
 
 class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +38,8 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
     mtu: int = 0
     icc: bool = True
     masquerade: bool = True
+    gateway_mode: str = NAT
+    gateway_mode6: str = NAT
     internal: bool = False
     attachable: bool = False
     options: dict[str, str] = {}
@@ -41,6 +48,15 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
     config_only: bool = False
     config_from: str = ""
     schema: int = SCHEMA
+
+    @property
+    def exit(self) -> str:
+        """Where its containers send what is for outside: the bridge, or who was named for it."""
+        return self.auxiliary.get(EXIT, self.gateway)
+
+    @property
+    def exit6(self) -> str:
+        return self.auxiliary6.get(EXIT6, self.gateway6)
 
     @property
     def named(self) -> bool:
@@ -75,6 +91,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 class PublishedPort(msgspec.Struct, frozen=True, kw_only=True):
     """A port that the host forwards; `host_ip` is "0.0.0.0", "::" or one address of the host.
 
+    `host_port` 0: on a routed network, the container's own port is open, and none of the host's.
+
     `near`: for clients with private addresses alone (`publish-policy: lan`).
     """
 
@@ -89,7 +107,7 @@ class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
     """A prepared network namespace. `netns_path` None means the host's own.
 
     `hostname` is another name of the container, if its user chose one; `dns` the servers that
-    its user or the daemon's configuration named.
+    its user or the daemon's configuration named; `exposed` the ports ("80/tcp") that it exposes.
     """
 
     id: str
@@ -98,6 +116,7 @@ class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
     endpoints: list[Endpoint]
     hostname: str = ""
     dns: list[str] = []
+    exposed: list[str] = []
 
 
 class SavedEndpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,3 +153,4 @@ class EndpointPlan(msgspec.Struct, frozen=True, kw_only=True):
     wishes: dict[str, EndpointWish] = {}
     hostname: str = ""
     dns: list[str] = []
+    exposed: list[str] = []

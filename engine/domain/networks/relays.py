@@ -1,7 +1,7 @@
-"""What the kernel can't divert: connections to [::1], and IPv6 ones to a container without IPv6.
+"""What the kernel can't divert: what goes to [::1], and over IPv6 to a container without it.
 
-The socket that holds such a port listens, and each connection is carried to the container, which
-sees the bridge's address. TCP alone; everything else is the firewall's.
+The socket that holds such a port listens, and each connection or datagram is carried to the
+container, which sees the bridge's address. TCP and UDP; everything else is the firewall's.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from ipaddress import IPv4Network, IPv6Address, ip_address
 
 import trio
 
+from engine.domain.networks.datagrams import Datagrams
+
 log = logging.getLogger(__name__)
 
 BACKLOG = 128
@@ -24,6 +26,8 @@ CONNECT_LIMIT = 5.0
 CHUNK = 64 * 1024
 _SHARED = IPv4Network("100.64.0.0/10")
 
+Port = tuple[str, str, int]
+"""Protocol, address and number."""
 Target = Callable[[], tuple[str, int] | None]
 """Where the container is now; None when it can't be reached."""
 
@@ -41,8 +45,8 @@ class Relays:
     """Passive but while a service runs it; what is put meanwhile starts then."""
 
     def __init__(self) -> None:
-        self._wanted: dict[int, Relay] = {}
-        self._running: dict[int, _Running] = {}
+        self._wanted: dict[Port, Relay] = {}
+        self._running: dict[Port, _Running] = {}
         self._nursery: trio.Nursery | None = None
 
     async def run(self) -> None:
@@ -57,47 +61,57 @@ class Relays:
                 running.end()
             self._running.clear()
 
-    def put(self, port: int, relay: Relay) -> None:
+    def put(self, port: Port, relay: Relay) -> None:
         self._wanted[port] = relay
         self._start(port)
 
-    def drop(self, port: int) -> None:
+    def drop(self, port: Port) -> None:
         """Nobody listens when this returns: the port may be taken again at once."""
         self._wanted.pop(port, None)
         if running := self._running.pop(port, None):
             running.end()
 
-    def _start(self, port: int) -> None:
+    def _start(self, port: Port) -> None:
         if self._nursery is None or port in self._running:
             return
         relay = self._wanted[port]
+        stream = relay.held.type == socket.SOCK_STREAM
         try:
-            # Connections that a former relay carried may still linger on the port.
-            relay.held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            relay.held.listen(BACKLOG)
+            if stream:
+                # Connections that a former relay carried may still linger on the port.
+                relay.held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                relay.held.listen(BACKLOG)
             # Its own descriptor: the port is held by the other one.
             own = socket.socket(fileno=os.dup(relay.held.fileno()))
         except OSError as error:
-            log.warning("port %d cannot be relayed: %s", port, error)
+            log.warning("port %s cannot be relayed: %s", port, error)
             return
         own.setblocking(False)
-        listener = trio.SocketListener(trio.socket.from_stdlib_socket(own))
-        running = self._running[port] = _Running(listener, trio.CancelScope())
-        self._nursery.start_soon(_serve, relay, running)
+        running = self._running[port] = _Running(own, trio.CancelScope())
+        self._nursery.start_soon(_serve if stream else _serve_datagrams, relay, running)
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    listener: trio.SocketListener
+    own: socket.socket
     cancel: trio.CancelScope
+
+    @property
+    def ended(self) -> bool:
+        """Before its task began."""
+        return self.own.fileno() < 0
 
     def end(self) -> None:
         self.cancel.cancel()
-        self.listener.socket.close()
+        trio.lowlevel.notify_closing(self.own)
+        self.own.close()
 
 
 async def _serve(relay: Relay, running: _Running) -> None:
     limiter = trio.CapacityLimiter(MOST)
+
+    if running.ended:
+        return
 
     async def carry(client: trio.SocketStream) -> None:
         # Or what remains of the connection keeps the port from the next container.
@@ -107,7 +121,18 @@ async def _serve(relay: Relay, running: _Running) -> None:
 
     with running.cancel:
         handler: Callable[[trio.SocketStream], Awaitable[None]] = carry
-        await trio.serve_listeners(handler, [running.listener])
+        listener = trio.SocketListener(trio.socket.from_stdlib_socket(running.own))
+        await trio.serve_listeners(handler, [listener])
+
+
+async def _serve_datagrams(relay: Relay, running: _Running) -> None:
+    def target(client: str) -> tuple[str, int] | None:
+        return None if relay.near and not is_near(client) else relay.target()
+
+    if running.ended:
+        return
+    with running.cancel:
+        await Datagrams(running.own, target).run()
 
 
 async def _carry(client: trio.SocketStream, relay: Relay) -> None:

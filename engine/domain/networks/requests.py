@@ -14,7 +14,7 @@ import msgspec
 from engine.domain.networks.addresses import parse_address
 from engine.domain.networks.pools import Address, Subnet
 from engine.domain.networks.predefined import new_id, timestamp
-from engine.domain.networks.records import NetworkRecord
+from engine.domain.networks.records import ISOLATED, NAT, ROUTED, UNPROTECTED, NetworkRecord
 from engine.errors import Forbidden, InvalidParameter, NotFound, Unavailable
 from engine.models.networks import IPAM, IPAMConfig, NetworkCreateRequest
 
@@ -193,16 +193,20 @@ def _bridge(record: NetworkRecord) -> NetworkRecord:
     host_ip = options.get(f"{BRIDGE}host_binding_ipv4", "")
     if host_ip:
         parse_address(host_ip, 4)
-    for version in (4, 6):
-        mode = options.get(f"{BRIDGE}gateway_mode_ipv{version}", "nat")
-        if mode != "nat":
-            raise InvalidParameter(f"gateway mode {mode} is not supported by this engine")
+    modes = [options.get(f"{BRIDGE}gateway_mode_ipv{version}") or NAT for version in (4, 6)]
+    for mode in modes:
+        if mode not in (NAT, ROUTED, ISOLATED, UNPROTECTED):
+            raise InvalidParameter(f"unknown gateway mode {mode}")
+    if ISOLATED in modes and not record.internal:
+        raise InvalidParameter("gateway mode 'isolated' can only be used for an internal network")
     return msgspec.structs.replace(
         record,
         bridge=_link_name(options.get(f"{BRIDGE}name") or f"br-{record.id[:12]}"),
         icc=_truth(options, f"{BRIDGE}enable_icc", default=True),
         masquerade=_truth(options, f"{BRIDGE}enable_ip_masquerade", default=True),
         host_ip=host_ip,
+        gateway_mode=modes[0],
+        gateway_mode6=modes[1],
     )
 
 

@@ -190,6 +190,7 @@ class Sandboxes:
             endpoints=self._endpoints(plan, networks),
             hostname=plan.hostname,
             dns=plan.dns,
+            exposed=plan.exposed,
         )
         # Before the await, so that nobody prepares the same container or address twice.
         attachment = self._attach(container_id, plan, sandbox, joined=False)

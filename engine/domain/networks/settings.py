@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Interface, IPv4Network, IPv6Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 
 from engine.domain.networks.pools import DEFAULT_POOLS, Pool, local_pool
 
@@ -24,6 +31,9 @@ class NetworkSettings:
     bip: IPv4Interface | None = None
     fixed_cidr: IPv4Network | None = None
     fixed_cidr_v6: IPv6Network | None = None  # the default bridge has IPv6 addresses, these
+    bip6: IPv6Interface | None = None  # its own, and the subnet of which those are a part
+    default_gateway: IPv4Address | None = None  # of containers on it; the bridge unless given
+    default_gateway6: IPv6Address | None = None
     mtu: int = 0
     pools: Sequence[Pool] = DEFAULT_POOLS
     iptables: bool = True

@@ -89,6 +89,10 @@ def _order(forward: PortForward) -> tuple[str, int, str]:
 
 
 def _rule(forward: PortForward) -> str:
+    if forward.routed:
+        return (
+            f"{forward.proto} open {_bracketed(str(forward.container_ip))}:{forward.container_port}"
+        )
     every = "0.0.0.0" if forward.container_ip.version == 4 else "::"
     host = _bracketed(str(forward.host_ip or every))
     target = f"{_bracketed(str(forward.container_ip))}:{forward.container_port}"
@@ -107,7 +111,7 @@ def port_map(
     for port in published:
         key = f"{port.container_port}/{port.proto}"
         entries = ports.get(key) or []
-        entries.append({"HostIp": port.host_ip, "HostPort": str(port.host_port)})
+        entries.append({"HostIp": port.host_ip, "HostPort": str(port.host_port or "")})
         ports[key] = entries
     return ports
 

@@ -1,4 +1,4 @@
-"""All that routes may import of the system room: version, info, and the supervision tree."""
+"""All that routes may import of the system room: version and info."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
+from engine.domain.logs.drivers import DRIVERS
 from engine.domain.logs.timestamps import format_nano
 from engine.domain.system.facts import Facts
 from engine.models.system import (
@@ -61,7 +62,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class System:
-    """`containerd` asks its version (and answers empty while it is away), `tree` shows the services."""
+    """`containerd` asks its version (and answers empty while it is away)."""
 
     def __init__(
         self,
@@ -73,7 +74,6 @@ class System:
         listeners: Callable[[], int],
         containerd: Callable[[], Awaitable[tuple[str, str]]],
         runc: Callable[[], Awaitable[tuple[str, str]]],
-        tree: Callable[[], dict[str, Any]],
     ) -> None:
         self.identity = identity
         self.facts = facts
@@ -82,7 +82,6 @@ class System:
         self._listeners = listeners
         self._containerd = containerd
         self._runc = runc
-        self.tree = tree
 
     async def version(self) -> Version:
         who, facts = self.identity, self.facts
@@ -130,7 +129,7 @@ class System:
             driver=who.snapshotter,
             driver_status=[("driver-type", "io.containerd.snapshotter.v1")],
             plugins=Plugins(
-                volume=["local"], network=["bridge", "host", "null"], log=["json-file", "none"]
+                volume=["local"], network=["bridge", "host", "null"], log=list(DRIVERS)
             ),
             memory_limit=self._has("memory"),
             swap_limit=facts.swap_limit,

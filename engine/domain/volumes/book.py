@@ -27,7 +27,7 @@ class Book:
     mounts: dict[str, set[str]] = field(default_factory=dict)
     loaded: bool = False
     restored: bool = False
-    pruning: bool = False
+    pruning: trio.Lock = field(default_factory=trio.Lock)
     making: dict[str, VolumeRecord] = field(default_factory=dict)
     _users: dict[str, dict[str, None]] = field(default_factory=dict)
     _locks: dict[str, trio.Lock] = field(default_factory=dict)

@@ -74,6 +74,10 @@ class Volumes:
         ]
         return VolumeListResponse(volumes=found)
 
+    def names(self) -> Iterable[str]:
+        """Of all volumes, also of those that are being made."""
+        return [*self._book.volumes, *self._book.making]
+
     def inspect(self, name: str) -> Volume:
         """`GET /volumes/{name}`; NotFound."""
         return self._view(self._book.find(name))

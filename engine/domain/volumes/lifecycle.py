@@ -75,14 +75,9 @@ class Lifecycle:
             await self._remove(record)
 
     async def prune(self, wanted: Filters) -> VolumePruneReport:
-        """Remove what matches and nobody refers to; Conflict beside another prune."""
-        if self._book.pruning:
-            raise Conflict("a prune operation is already running")
-        self._book.pruning = True
-        try:
+        """Remove what matches and nobody refers to; beside another prune, after it."""
+        async with self._book.pruning:
             report = await self._prune(wanted)
-        finally:
-            self._book.pruning = False
         await self._store.tell(views.pruned(report.space_reclaimed))
         return report
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from quart_trio import QuartTrio
 
 from engine.api import connection
 from engine.api.responses import json_response, raw_response
+from engine.api.server import Limits
 from tests.engine.api.serving import connect, serving
 
 
@@ -105,3 +107,31 @@ async def test_large_headers_are_read(path: Path) -> None:
     async with serving(Routes(), path), await connect(path) as client:
         answer = await client.ask("GET", "/_ping", X_Registry_Config="x" * 200_000)
         assert answer.status == 200
+
+
+@pytest.mark.parametrize("before", [False, True])
+async def test_head_that_trickles_in_is_cut_off(path: Path, *, before: bool) -> None:
+    """Slow loris: each byte would put an idle deadline off."""
+    async with (
+        serving(Routes(), path, limits=Limits(head_seconds=0.3)),
+        await connect(path) as slow,
+    ):
+        if before:
+            assert (await slow.ask("GET", "/_ping")).status == 200
+            await trio.sleep(0.4)  # idle is no head
+        began = trio.current_time()
+        with suppress(trio.BrokenResourceError):
+            for each in b"GET /_ping HTTP/1.1\r\nX: " + b"y" * 1000:
+                await slow.send(bytes([each]))
+                await trio.sleep(0.02)
+        assert 0.2 < trio.current_time() - began < 10
+        async with await connect(path) as other:
+            assert (await other.ask("GET", "/_ping")).status == 200
+
+
+async def test_connection_without_a_request_is_cut_off(path: Path) -> None:
+    async with serving(Routes(), path, limits=Limits(head_seconds=0.1)):
+        async with await connect(path) as silent:
+            assert await silent.rest() == b""
+        async with await connect(path) as client:
+            assert (await client.ask("GET", "/slow")).json == "slow"

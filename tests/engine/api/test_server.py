@@ -16,7 +16,7 @@ from engine.api.app import create_app
 from engine.api.hijack import hijack
 from engine.api.listeners import ListenError, TcpListener, Tls, UnixListener
 from engine.api.responses import json_response
-from engine.api.server import Server
+from engine.api.server import Limits, Server
 from tests.engine.api.serving import Client, connect, serving
 from tests.engine.api.test_responses import Watched
 
@@ -159,3 +159,32 @@ async def attach_over(context: ssl.SSLContext, port: int) -> bytes:
         while data := await stream.receive_some():
             found += data
     return found.partition(b"\r\n\r\n")[2]
+
+
+async def test_half_open_connections_push_out_the_oldest_of_their_listener_alone(
+    tmp_path: Path,
+) -> None:
+    def register(app: QuartTrio) -> None:
+        @app.get("/_ping")
+        async def ping():  # type: ignore[no-untyped-def]
+            return json_response("pong")
+
+    first, second = tmp_path / "a", tmp_path / "b"
+    limits = Limits(half_open=5)
+    async with (
+        serving(register, first, UnixListener(second, "0"), limits=limits) as server,
+        await connect(first) as regular,
+        await connect(second) as elsewhere,
+    ):
+        assert (await regular.ask("GET", "/_ping")).json == "pong"
+        crowd = [await connect(first) for _ in range(50)]
+        for each in crowd[:45]:
+            assert await each.rest() == b""
+        await crowd[-1].send(b"GET /_ping HTTP/1.1\r\nHo")
+        assert (await regular.ask("GET", "/_ping")).json == "pong"
+        assert (await elsewhere.ask("GET", "/_ping")).json == "pong"
+        assert server.connections == 5 + 2
+        await crowd[-1].send(b"st: x\r\n\r\n")
+        assert (await crowd[-1].read_head()).startswith("HTTP/1.1 200 ")
+        for each in crowd:
+            await each.stream.aclose()

@@ -132,3 +132,39 @@ def test_failure_is_an_answer_to_the_same_question() -> None:
 )
 def test_reversed_names_are_addresses(name: str, address: str | None) -> None:
     assert reversed_address(name) == address
+
+
+def with_ports(name: str, address: str, *ports: str) -> Scope:
+    place = Presence(
+        network="n", network_name="front", addresses=[address], names=[name, "all"], ports=[*ports]
+    )
+    return Scope(id=name, path="/", presences=[place])
+
+
+def services(found: DNSRecord | None) -> list[tuple[int, str]]:
+    assert found is not None
+    return [(each.rdata.port, str(each.rdata.target)) for each in found.rr]
+
+
+@pytest.mark.parametrize("name", ["_http._tcp.all", "_80._TCP.all", "_http._tcp.all.front"])
+def test_service_is_found_at_all_who_expose_it(name: str) -> None:
+    _, one = answers(
+        with_ports("web", "10.0.0.2", "80/tcp", "53/udp"),
+        with_ports("api", "10.0.0.3", "80/tcp"),
+        with_ports("log", "10.0.0.4", "80/udp"),
+    )
+    found = ask(one, name, "SRV")
+    assert services(found) == [(80, "web.front."), (80, "api.front.")]
+    assert found is not None
+    assert [(str(each.rname), str(each.rdata)) for each in found.ar] == [
+        ("web.front.", "10.0.0.2"),
+        ("api.front.", "10.0.0.3"),
+    ]
+
+
+@pytest.mark.parametrize("label", ["_https", "_nosuchservice", "_99999999"])
+def test_service_that_a_known_name_has_not_is_an_empty_answer(label: str) -> None:
+    _, one = answers(with_ports("web", "10.0.0.2", "80/tcp"))
+    assert services(ask(one, f"{label}._tcp.web", "SRV")) == []
+    assert services(ask(one, "web", "SRV")) == []
+    assert ask(one, f"{label}._tcp.example.org", "SRV") is None

@@ -94,3 +94,16 @@ def test_address_that_was_given_on_is_its_new_owners() -> None:
     known.put(scope("new", "10.0.0.2", "front"))
     known.drop("Web")
     assert known.name_of(DB, "10.0.0.2") == "new.front"
+
+
+def test_services_are_those_of_the_first_network_with_the_name() -> None:
+    directory = Directory()
+    place = Presence(
+        network="n", network_name="Front", addresses=["10.0.0.2"], names=["web"], ports=["80/tcp"]
+    )
+    asker = Scope(id="web", path="/", presences=[place])
+    directory.put(asker)
+    for name in ("web", "WEB", "web.front"):
+        assert directory.services(asker, "80/tcp", name) == [("web.Front", ["10.0.0.2"])]
+    assert directory.services(asker, "443/tcp", "web") == []
+    assert directory.services(asker, "80/tcp", "db") is None

@@ -12,7 +12,7 @@ from dnslib import DNSRecord
 
 from engine.models.resolver import Presence, Scope
 from engine.resolver.directory import Directory
-from engine.resolver.serving import Serving
+from engine.resolver.serving import MOST_ERRORS, PAUSE, Serving
 from engine.resolver.sockets import Pair
 from engine.resolver.upstream import read_message
 
@@ -131,3 +131,39 @@ async def test_connection_that_gets_no_answer_is_closed() -> None:
         asker.upstream.silent = True
         with pytest.raises((OSError, trio.BrokenResourceError)):
             await asker.over_tcp(question("example.org"))
+
+
+class Broken:
+    """A socket that stays in error, and is always ready to say so."""
+
+    def __init__(self, real: socket.socket) -> None:
+        self._real = real
+        self.reads = 0
+
+    def fileno(self) -> int:
+        return self._real.fileno()
+
+    def close(self) -> None:
+        self._real.close()
+
+    def recvfrom(self, size: int) -> tuple[bytes, object]:
+        self.reads += 1
+        raise OSError(12, "no memory")
+
+
+async def test_socket_that_stays_in_error_is_given_up_without_a_spin() -> None:
+    left, right = socket.socketpair()
+    right.send(b"x")
+    whole = pair()
+    whole.udp.close()
+    broken, tcp = Broken(left), whole.tcp
+    directory = Directory()
+    directory.put(WEB)
+    sockets = Pair(broken, tcp)  # type: ignore[arg-type]
+    began = trio.current_time()
+    with pytest.RaisesGroup(OSError), trio.fail_after(20):
+        await Serving(directory, FakeUpstream(), "web", sockets).run()  # type: ignore[arg-type]
+    assert broken.reads == MOST_ERRORS
+    assert trio.current_time() - began > PAUSE * (MOST_ERRORS - 2)
+    assert tcp.fileno() == -1
+    right.close()

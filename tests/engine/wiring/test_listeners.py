@@ -4,7 +4,8 @@ from pathlib import Path
 
 from config.schema import Settings
 from engine.api.listeners import TcpListener, UnixListener
-from engine.wiring.listeners import CLIENTS_SOCKET, api_listeners, status_listener
+from engine.api.server import Limits
+from engine.wiring.listeners import CLIENTS_SOCKET, api_listeners, limits, status_listener
 
 
 def test_without_hosts_the_clients_own_place_is_served_too_where_it_is_free() -> None:
@@ -37,3 +38,7 @@ def test_status_has_a_socket_of_its_own() -> None:
     listener = status_listener(Settings(exec_root="/e"))
     assert isinstance(listener, UnixListener)
     assert str(listener.path) == "/e/status.sock"
+
+
+def test_limits_are_the_configurations() -> None:
+    assert limits(Settings(api_half_open=7, api_header_timeout=3)) == Limits(7, 3)

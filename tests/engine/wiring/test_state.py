@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.wiring.state import make_store, tree
+from engine.wiring.state import damage as found_damage
+from engine.wiring.state import make_store
 from tests.engine.adapters.store.test_opening import damage, filled
 from tests.engine.test_daemon import close, engine_of
 
@@ -12,9 +13,8 @@ async def test_status_says_what_this_start_found_damaged(tmp_path: Path) -> None
     filled(tmp_path / "data")
     damage(tmp_path / "data" / "state.db", "zeroed")
     engine = engine_of(tmp_path, containerd="embedded")
-    found = tree(engine)
-    assert found["name"] == "root"
-    (repair,) = found["damage"]["repaired"]  # type: ignore[index]
+    assert engine.operators.tree()["damage"] == found_damage(engine)
+    (repair,) = found_damage(engine)["repaired"]  # type: ignore[misc]
     assert (repair["what"], repair["restored"]) == ("state.db", "60")
     make_store(engine)
     close(engine)

@@ -77,9 +77,9 @@ def name_values(instruction: str, text: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def expand(text: str, environment: Mapping[str, str]) -> str:
+def expand(text: str, environment: Mapping[str, str], escape: str = "\\") -> str:
     """Quotes taken off and variables filled in, as moby's shell lexer does."""
-    return _Expansion(text, environment).run()
+    return _Expansion(text, environment, escape).run()
 
 
 def _quoted(text: str) -> str:
@@ -87,9 +87,10 @@ def _quoted(text: str) -> str:
 
 
 class _Expansion:
-    def __init__(self, text: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, text: str, environment: Mapping[str, str], escape: str) -> None:
         self._text = text
         self._environment = environment
+        self._escape = escape
         self._at = 0
 
     def run(self) -> str:
@@ -107,7 +108,7 @@ class _Expansion:
                 out.append(self._double())
             elif char == "$":
                 out.append(self._variable())
-            elif char == "\\":
+            elif char == self._escape:
                 out.append(self._take() if self._at < len(self._text) else "")
             else:
                 out.append(char)
@@ -136,7 +137,11 @@ class _Expansion:
                 return "".join(out)
             if char == "$":
                 out.append(self._variable())
-            elif char == "\\" and self._text[self._at : self._at + 1] in ('"', "$", "\\"):
+            elif char == self._escape and self._text[self._at : self._at + 1] in (
+                '"',
+                "$",
+                self._escape,
+            ):
                 out.append(self._take())
             else:
                 out.append(char)
@@ -159,8 +164,10 @@ class _Expansion:
         if head[:1] == "}":
             self._at += 1
             return value
+        if head[:1] != ":":
+            raise self._failure("missing ':' in substitution")
         if head not in (":-", ":+"):
-            raise self._failure(f"unsupported modifier ({head}) in substitution")
+            raise self._failure(f"unsupported modifier ({head[1:]}) in substitution")
         self._at += 2
         word = self._until("}")
         if head == ":-":

@@ -8,6 +8,8 @@ import tarfile
 import pytest
 
 from engine.adapters.containerd import Descriptor
+from engine.adapters.containerd.diffs import plain_words
+from engine.errors import EngineError, InvalidParameter, SystemFailure
 from tests.engine.adapters.containerd.conftest import Rig
 from tests.engine.adapters.containerd.rootfs import mounted
 from tests.engine.adapters.containerd.test_content import ROOT, put
@@ -54,3 +56,22 @@ async def test_difference_of_two_snapshots_becomes_a_layer(rig: Rig) -> None:
         assert "new" in tar.getnames()
     info = await client.content.info(made.digest)
     assert info.labels["containerd.io/uncompressed"].startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    ("told", "kind", "text"),
+    [
+        ("mount callback failed on /d/tmpmounts/m1: archive/tar: invalid tar header", InvalidParameter,
+         "failed to register layer: archive/tar: invalid tar header"),
+        ("mount callback failed on /d/m1: link /d/m1/etc/passwd /d/m1/pw: no such file or directory", SystemFailure,
+         "failed to register layer: link /etc/passwd /pw: no such file or directory"),
+        ("something else", SystemFailure, "something else"),
+    ],
+)  # fmt: skip
+def test_layer_that_cannot_be_unpacked_is_told_without_its_mount(
+    told: str, kind: type[EngineError], text: str
+) -> None:
+    with pytest.raises(kind) as caught, plain_words():
+        raise SystemFailure(told)
+    assert type(caught.value) is kind
+    assert str(caught.value) == text

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.integration
 WEB = PortForward("tcp", None, 80, IPv4Address("10.0.0.2"), 8080)
 LOCAL = PortForward("udp", IPv4Address("127.0.0.1"), 53, IPv4Address("10.0.0.2"), 53)
 NET = BridgeRules(bridge="br0", subnet=IPv4Network("10.0.0.0/24"))
-PLAN = FirewallPlan((NET,), frozenset([WEB, LOCAL]), ("eth0", "eth1"))
+OPENED = PortForward("tcp", None, 0, IPv4Address("10.0.1.2"), 80)
+ROUTED = BridgeRules(bridge="br1", subnet=IPv4Network("10.0.1.0/24"), mode="routed")
+PLAN = FirewallPlan((NET, ROUTED), frozenset([WEB, LOCAL, OPENED]), ("eth0", "eth1"))
 
 
 @in_lab
@@ -38,6 +40,8 @@ async def test_each_kind_of_drift_is_found_and_mended() -> None:
         "flush chain inet trimaran-e1 raw",
         "delete element inet trimaran-e1 any4 { tcp . 80 }",
         "add element inet trimaran-e1 any4 { tcp . 81 : 10.0.0.2 . 1 }",
+        "delete element inet trimaran-e1 open4 { 10.0.1.2 . tcp . 80 }",
+        "add element inet trimaran-e1 nearopen4 { 10.0.1.2 . udp . 80 }",
         "delete table inet trimaran-e1",
     ):
         run("nft", damage)

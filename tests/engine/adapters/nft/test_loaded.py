@@ -84,3 +84,12 @@ def test_elements_are_compared_one_by_one() -> None:
     )
     assert not drift.base
     assert (set(drift.missing), set(drift.surplus)) == ({ssh}, {LOCAL})
+
+
+def test_openings_are_read_as_forwards_without_a_host_port() -> None:
+    elements = [{"concat": ["10.0.0.2", "tcp", 80]}, {"concat": ["10.0.0.3", 17, 53]}]
+    read = loaded.read([{"set": {"name": "nearopen4", "elem": elements}}])
+    assert read.forwards == {
+        PortForward("tcp", None, 0, IPv4Address("10.0.0.2"), 80, near=True),
+        PortForward("udp", None, 0, IPv4Address("10.0.0.3"), 53, near=True),
+    }

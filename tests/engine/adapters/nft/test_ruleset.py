@@ -83,5 +83,21 @@ def test_rules_are_counted_by_chain() -> None:
         "output": 1,
         "postrouting": 5,
         "forward": 3,
-        "into": 4,
+        "into": 12,
     }
+
+
+def test_routed_network_keeps_its_addresses_and_its_ports_are_openings() -> None:
+    routed = replace(NET, mode="routed", mode6="nat-unprotected", subnet6=IPv6Network("fd00::/64"))
+    held = ruleset.members(routed)
+    assert "masq4" not in held
+    assert (held["routed4"], held["free6"], held["masq6"]) == ("br0", "br0", "fd00::/64")
+    assert "free6" not in ruleset.members(replace(routed, internal=True))
+    opened = PortForward("tcp", None, 0, IPv4Address("10.0.0.2"), 80)
+    near = replace(opened, container_ip=IPv6Address("fd00::2"), near=True)
+    assert ruleset.change("t", Change(add=(opened,), remove=(near,))) == (
+        "delete element inet t nearopen6 { fd00::2 . tcp . 80 }\n"
+        "add element inet t open4 { 10.0.0.2 . tcp . 80 }\n"
+    )
+    text = ruleset.replacement("t", FirewallPlan((routed,), frozenset([opened])))
+    assert "elements = { 10.0.0.2 . tcp . 80 };" in text

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,3 +157,26 @@ def test_hundreds_of_directories_get_their_times(root: int, tmp_path: Path) -> N
     unpack(tar(*entries, *files), root, "/dest", OWN)
     dest = tmp_path / "root" / "dest"
     assert all((dest / f"d{number}").stat().st_mtime == 100 + number for number in range(400))
+
+
+def test_holes_of_a_sparse_file_take_no_space(root: int, tmp_path: Path) -> None:
+    whole, size = tmp_path / "sparse", 8 << 30
+    with open(whole, "wb") as file:
+        file.write(b"head")
+        file.seek(4 << 30)
+        file.write(b"middle")
+        file.truncate(size)
+    packed = tmp_path / "sparse.tar"
+    subprocess.run(
+        ["tar", "--sparse", "-cf", str(packed), "-C", str(tmp_path), "sparse"], check=True
+    )
+    assert packed.stat().st_size < 100_000
+    with open(packed, "rb", buffering=0) as source:
+        unpack(source, root, "/dest", OWN)
+    made = tmp_path / "root" / "dest" / "sparse"
+    assert made.stat().st_size == size
+    assert made.stat().st_blocks * 512 < 100_000
+    with open(made, "rb") as file:
+        assert file.read(5) == b"head\0"
+        file.seek(4 << 30)
+        assert file.read(7) == b"middle\0"

@@ -6,12 +6,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from engine.adapters.store.database import SCHEMA_VERSION, Database, SchemaTooNew
+from engine.adapters.store.database import SCHEMA_VERSION, STRIDE, Database, SchemaTooNew
 from engine.domain.events.messages import Batch, Document, Intent, NewEvent
 
 DOCUMENT = Document("container", "a", 1, b'{"a":1}')
@@ -204,3 +205,90 @@ def test_kill_in_the_middle_leaves_whole_batches_and_all_that_were_acknowledged(
     database.close()
     assert records == told
     assert records >= {*acknowledged, *(int(each) for each in rest)}
+
+
+def test_last_before_a_time_is_found(database: Database) -> None:
+    database.commit([Batch().announce(event(time_ns=n) for n in (10, 99, 20, 30))])
+    assert [database.last_seq_before(each) for each in (10, 11, 25, 40, 100)] == [0, 1, 3, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("times", "left"),
+    [
+        # one from a clock that was ahead does not keep what is old
+        ((-90, 900, -80, -5, -4), 2),
+        # one from a clock that was behind does not drag the fresh along
+        ((-90, -5, -900, -4), 3),
+        # nothing but rows of the time to come: the clock has been put right just now
+        ((500, 600), 2),
+        ((-90, 500, 600), 2),
+    ],
+)
+def test_clock_that_was_wrong_forgets_nothing_fresh(
+    database: Database, times: tuple[int, ...], left: int
+) -> None:
+    now = time.time_ns()
+    database.commit([Batch().announce(event(time_ns=now + n * 10**9) for n in times)])
+    database.prune_events(keep=0, newer_than_ns=now - 60 * 10**9, max_bytes=0)
+    assert len(database.read_events(0, 10)) == left
+
+
+def test_what_was_forgotten_is_known_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "again.db"
+    database = Database(path)
+    database.commit([Batch().announce(event() for _ in range(STRIDE + 5))])
+    assert database.forgotten() == 0
+    assert database.prune_events(keep=2, newer_than_ns=0, max_bytes=0) == STRIDE + 3
+    assert database.forgotten() == STRIDE + 3
+    database.close()
+    again = Database(path)
+    assert again.forgotten() == STRIDE + 3
+    again.close()
+
+
+def transition(action: str, container: str, time_ns: int = 1) -> NewEvent:
+    return NewEvent("container", action, container, {"name": "web"}, time_ns=time_ns)
+
+
+def kept(database: Database, text: str = '"name":"web"') -> list[tuple[int, str]]:
+    found = [(each.seq, each.message()) for each in database.history(text)]
+    return [(seq, f"{message.action} {message.actor.id}") for seq, message in found]
+
+
+def test_transitions_outlive_the_log_and_nothing_is_told_twice(database: Database) -> None:
+    told = [
+        transition("create", "c1"),
+        transition("exec_start: sh", "c1"),
+        transition("health_status: healthy", "c1"),
+        NewEvent("network", "connect", "n", {"name": "web"}),
+        transition("die", "c1"),
+        transition("start", "c2"),
+    ]
+    database.commit([Batch().announce(told)])
+    assert len(kept(database)) == 6
+    database.prune_events(keep=1, newer_than_ns=0, max_bytes=0)
+    assert kept(database) == [
+        (1, "create c1"),
+        (3, "health_status: healthy c1"),
+        (5, "die c1"),
+        (6, "start c2"),
+    ]
+    assert kept(database, "c2") == [(6, "start c2")]
+    assert kept(database, "c3") == []
+
+
+def test_timeline_goes_a_while_after_its_container(database: Database) -> None:
+    living = Document("container", "living", 1, b"{}")
+    told = [transition("die", each, at) for each, at in (("old", 5), ("living", 5), ("new", 50))]
+    database.commit([Batch().put(living).announce(told), Batch().event(event())])
+    database.prune_events(keep=1, newer_than_ns=0, max_bytes=0)
+    assert database.prune_timelines(newer_than_ns=10, most=100) == 1
+    assert [text for _, text in kept(database)] == ["die living", "die new"]
+
+
+def test_timeline_of_a_living_container_keeps_its_end(database: Database) -> None:
+    database.commit([Batch().announce(transition("start", "c1", n) for n in range(1, 6))])
+    database.commit([Batch().event(event())])
+    database.prune_events(keep=1, newer_than_ns=0, max_bytes=0)
+    assert database.prune_timelines(newer_than_ns=0, most=2) == 3
+    assert [seq for seq, _ in kept(database)] == [4, 5]

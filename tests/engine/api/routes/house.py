@@ -9,17 +9,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import trio
+
+from config.schema import Settings
 from engine.api.routes import Rooms, register
+from engine.domain.builds.facade import Builds
+from engine.domain.containers.restoring import Restoring
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Events
+from engine.domain.storage.facade import Storage
 from engine.domain.system.disk import DiskReport
+from engine.domain.system.pulse import Pulse
+from engine.domain.system.vigil import Vigil
+from engine.wiring.operators import Operators
+from supervisors import Supervisor
 from tests.engine.api.serving import Answer, ask, serving
+from tests.engine.domain.builds.rooms import FakeFetcher, FakeWorkshop
 from tests.engine.domain.containers.rooms import Daemon, running
 from tests.engine.domain.system.test_facade import system
 from tests.fakes import images_room
 from tests.fakes.containerd import FakeContainerd
 from tests.fakes.event_log import FakeEventLog
 from tests.fakes.registry import FakeRegistry
+from tests.fakes.storage import FakeDisk, storage
 
 JSON = {"Content_Type": "application/json"}
 
@@ -32,9 +44,15 @@ class House:
     registry: FakeRegistry
     log: FakeEventLog = field(default_factory=FakeEventLog)
     bus: EventBus = field(init=False)
+    storage: Storage = field(init=False)
+    operators: Operators = field(init=False)
 
     def __post_init__(self) -> None:
         self.bus = EventBus(self.log)
+        self.storage = storage(FakeDisk(), FakeContainerd(), self.images.images)
+        self.operators = Operators(
+            Supervisor("root").status, Vigil({}), Restoring(), Pulse(), (Settings(), {})
+        )
 
     async def ask(self, method: str, target: str, body: object = None, **headers: str) -> Answer:
         """A body that is no bytes is sent as JSON. A target without a version is of the newest."""
@@ -62,9 +80,19 @@ class House:
         assert (await self.ask("POST", f"/containers/{name}/start")).status == 204
         return made
 
+    def builds(self) -> Builds:
+        """On the same containers and images; what the workshop is given, it forgets."""
+        fakes: dict[str, Any] = {
+            "workshop": FakeWorkshop(),
+            "fetcher": FakeFetcher(),
+            "journal": self.daemon.outside.journal,
+        }
+        return Builds(images=self.images.images, containers=self.daemon.containers, **fakes)
+
     def rooms(self) -> Rooms:
         daemon = self.daemon
         return Rooms(
+            builds=self.builds(),
             containers=daemon.containers,
             contents=daemon.contents,
             commits=daemon.commits,
@@ -76,6 +104,8 @@ class House:
             system=system(),
             disk=DiskReport(daemon.containers, self.images.images, daemon.volumes),
             volumes=daemon.volumes,
+            storage=self.storage,
+            operators=self.operators,
         )
 
 
@@ -88,5 +118,11 @@ async def house(path: Path) -> AsyncIterator[House]:
     ):
         made = House(path / "s", daemon, images, registry)
         rooms = made.rooms()
-        async with serving(lambda app: register(app, rooms), made.path):
+        async with (
+            serving(lambda app: register(app, rooms), made.path),
+            trio.open_nursery() as nursery,
+        ):
+            storage_service = made.storage.service()
+            await nursery.start(lambda task_status: storage_service.run(task_status=task_status))
             yield made
+            nursery.cancel_scope.cancel()

@@ -76,6 +76,14 @@ async def test_log_refusals(tmp_path: Path, target: str, status: int, text: str)
         assert await at.told("GET", target) == (status, text)
 
 
+async def test_log_says_where_it_goes(tmp_path: Path) -> None:
+    async with house(tmp_path) as at:
+        await at.create("web")
+        answer = await at.ask("GET", "/_trimaran/containers/web/log")
+        assert (answer.status, answer.json) == (200, {"Driver": "json-file"})
+        assert (await at.told("GET", "/_trimaran/containers/no/log"))[0] == 404
+
+
 async def test_attach_takes_the_connection_to_the_end_of_the_output(tmp_path: Path) -> None:
     async with house(tmp_path) as at:
         await at.run("web")

@@ -31,6 +31,7 @@ from engine.domain.execs.facade import Execs
 from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
+from engine.domain.logs.facade import Logs
 from engine.models.containers import CreateRequest, HostConfig, RestartPolicy
 from supervisors import ChildSpec, Supervisor
 from tests.engine.domain.containers.passing import settled, time_passing
@@ -46,6 +47,7 @@ from tests.fakes.host import (
 )
 from tests.fakes.images import LAYER, FakeImages
 from tests.fakes.journal import FakeJournal
+from tests.fakes.receivers import FakeReceivers
 from tests.fakes.runtime import FakeRuntime
 
 
@@ -62,6 +64,7 @@ class Machine:
     leftovers: FakeLeftovers = field(default_factory=FakeLeftovers)
     images: FakeImages = field(default_factory=FakeImages)
     holder: FakeHolder = field(default_factory=FakeHolder)
+    receivers: FakeReceivers = field(default_factory=FakeReceivers)
     network: networks.Room = field(default_factory=networks.Room)
     disk: volumes.Room = field(default_factory=volumes.Room)
     options: dict[str, Any] = field(default_factory=dict)
@@ -108,6 +111,7 @@ class Daemon:
             volumes=ContainerVolumes(self.volumes, machine.path / "points"),
             settings=machine.settings(),
             holder=machine.holder,
+            logs=Logs(machine.path / "data" / "logs", machine.receivers.open),
         )
         self.room = Room(self.outside)
         load_cells(self.room, machine.journal)
@@ -129,6 +133,7 @@ class Daemon:
     def _services(self) -> list[ChildSpec]:
         return [
             ChildSpec(name="leavings", factory=self._leavings),
+            ChildSpec(name="logs", factory=lambda: self.outside.logs.supervisor),
             ChildSpec(
                 name="service",
                 factory=lambda: ContainersService(self.room, self.nursery),

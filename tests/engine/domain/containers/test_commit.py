@@ -75,7 +75,7 @@ async def test_refusals_come_before_anything_is_paused(tmp_path: Path) -> None:
     async with running(tmp_path) as daemon:
         cell = await daemon.run("web")
         with pytest.raises(NotFound):
-            await daemon.commits.commit(CommitRequest("db"))
+            await daemon.commits.commit(CommitRequest("nosuch"))
         with pytest.raises(InvalidParameter):
             await daemon.commits.commit(CommitRequest("web", changes=("FROM scratch",)))
         with pytest.raises(InvalidParameter):

@@ -10,7 +10,8 @@ from engine.domain.containers.records import Status
 from engine.domain.logs.decoder import Selection
 from engine.errors import InvalidParameter, NotFound, NotImplementedHere
 from engine.models.containers import LogConfig, RestartPolicy, UpdateRequest
-from tests.engine.domain.containers.rooms import running
+from tests.engine.domain.containers.passing import settled
+from tests.engine.domain.containers.rooms import Machine, living, running
 from tests.fakes.images import IMAGE_ID
 
 
@@ -85,6 +86,40 @@ async def test_log_refusals_are_dockerds(tmp_path: Path) -> None:
         cell.record = cell.record.with_state(status=Status.DEAD)
         with pytest.raises(NotFound, match="dead or marked for removal"):
             daemon.containers.logs("web", Selection(stdout=True))
+
+
+async def test_report_of_a_log_says_where_it_goes(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    try:
+        async with living(machine) as daemon:
+            gelf = LogConfig(type="gelf", config={"gelf-address": "udp://127.0.0.1:1"})
+            cell = await daemon.run("web", log_config=gelf, tty=True)
+            machine.receivers.down = True
+            daemon.runtime.write(cell.id, b"one\ntwo\n")
+            await daemon.ends(cell)
+            report = await daemon.containers.log_report("web")
+            assert (report["Driver"], report["SpooledLines"]) == ("gelf", 2)
+            async with daemon.containers.logs("web", Selection(stdout=True)) as stream:
+                assert b"".join([each async for each in stream]) == b"one\ntwo\n"
+            await daemon.create("plain")
+            assert await daemon.containers.log_report("plain") == {"Driver": "json-file"}
+            with pytest.raises(NotFound):
+                await daemon.containers.log_report("nosuch")
+        machine.receivers.down = False
+        async with living(machine) as daemon:  # after the first one's death
+            await settled()
+            assert machine.receivers.texts["web"] == ["one", "two"]
+            await daemon.containers.start("web")
+            daemon.runtime.write(cell.id, b"three\n")
+            await daemon.ends(daemon.containers.cell("web"))
+            assert machine.receivers.texts["web"] == ["one", "two", "three"]
+            report = await daemon.containers.log_report("web")
+            assert (report["Delivered"], report["SpooledLines"]) == (3, 0)
+            await daemon.containers.remove("web")
+            await settled()
+            assert list((tmp_path / "data" / "logs").iterdir()) == []
+    finally:
+        machine.close()
 
 
 async def test_bad_signals_are_refused_before_anything_is_asked(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from engine.errors import Conflict, InvalidParameter, SystemFailure
+from engine.errors import InvalidParameter, SystemFailure
 from tests.engine.domain.containers.passing import settled
 from tests.engine.domain.containers.rooms import running, statuses
 
@@ -42,7 +42,7 @@ async def test_filter_that_dockerd_does_not_know_is_refused(tmp_path: Path) -> N
             await daemon.prunes.prune({"name": ["x"]})
 
 
-async def test_second_prune_beside_the_first_is_a_conflict(tmp_path: Path) -> None:
+async def test_second_prune_waits_for_the_first(tmp_path: Path) -> None:
     async with running(tmp_path) as daemon:
         await daemon.create("idle")
         await settled()
@@ -50,10 +50,16 @@ async def test_second_prune_beside_the_first_is_a_conflict(tmp_path: Path) -> No
         async with trio.open_nursery() as nursery:
             nursery.start_soon(daemon.prunes.prune, {})
             await gate.reached.wait()
-            with pytest.raises(Conflict, match=r"^a prune operation is already running$"):
-                await daemon.prunes.prune({})
+            reports: list[object] = []
+
+            async def second() -> None:
+                reports.append((await daemon.prunes.prune({})).containers_deleted)
+
+            nursery.start_soon(second)
+            await settled()
+            assert reports == []
             gate.open()
-        assert (await daemon.prunes.prune({})).containers_deleted is None
+        assert reports == [None]
 
 
 async def test_one_that_cannot_be_removed_does_not_keep_the_others(tmp_path: Path) -> None:

@@ -62,3 +62,9 @@ def test_short_ids_are_those_of_the_tree() -> None:
     known = registry(one)
     assert known.by_short_id("1" * 12) is one
     assert known.by_short_id("2" * 12) is None
+
+
+def test_ids_are_those_of_containers_that_are_being_made_too() -> None:
+    known = registry(cell(1))
+    known.reserve("coming", "c" * 64)
+    assert set(known.ids()) == {"1" * 64, "c" * 64}

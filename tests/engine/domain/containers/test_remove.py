@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from engine.domain.containers.records import Removal, Status
-from engine.errors import Conflict, NotFound, SystemFailure
+from engine.errors import Conflict, DeadlineExceeded, NotFound, SystemFailure
 from tests.engine.domain.containers.passing import settled
 from tests.engine.domain.containers.rooms import running
 
@@ -103,6 +104,20 @@ async def test_removal_that_fails_leaves_it_dead_and_can_be_repeated(tmp_path: P
         assert daemon.machine.record(cell.id) == cell.record
         await daemon.containers.remove("web")
         assert cell.removed.is_set()
+
+
+async def test_removal_that_containerd_does_not_answer_goes_on_when_it_does(
+    tmp_path: Path, mock_clock: MockClock
+) -> None:
+    async with running(tmp_path) as daemon:
+        cell = await daemon.run("web")
+        await daemon.ends(cell)
+        daemon.runtime.failures["snapshots.remove"] = DeadlineExceeded("context deadline exceeded")
+        with pytest.raises(DeadlineExceeded):
+            await daemon.containers.remove("web")
+        assert cell.record.state.status is Status.REMOVING
+        with trio.fail_after(3600):
+            await cell.removed.wait()
 
 
 async def test_waiters_for_the_removal_get_the_last_exit_code(tmp_path: Path) -> None:

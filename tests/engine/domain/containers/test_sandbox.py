@@ -133,3 +133,12 @@ async def test_address_that_is_wished_for_is_told_to_the_network() -> None:
         place = await asked.prepare(record)
         assert [each.ip for each in place.sandbox.endpoints] == ["172.18.0.77"]
         assert place.resolver
+
+
+async def test_exposed_and_published_ports_are_told_as_services() -> None:
+    async with sandboxes() as (_, asked):
+        exposing = ContainerConfig(exposed_ports={"53/udp": {}, "8000-8001": {}})
+        place = await asked.prepare(
+            container(host=HostConfig(network_mode="bridge", port_bindings=PORTS), config=exposing)
+        )
+        assert place.sandbox.exposed == ["53/udp", "80/tcp", "8000/tcp", "8001/tcp"]

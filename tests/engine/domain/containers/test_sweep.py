@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import trio
+
 from engine.domain.containers.prepare import ENGINE_LABEL
 from engine.domain.containers.sweep import sweep
 from engine.errors import SystemFailure
@@ -127,3 +129,16 @@ async def test_what_is_begun_at_the_moment_is_no_leftover(tmp_path: Path) -> Non
         async with cell.slot:
             await sweep(daemon.room.registry, daemon.outside)
         assert daemon.machine.leftovers.removed == []
+
+
+async def test_init_layer_whose_making_was_cut_off_goes(tmp_path: Path) -> None:
+    async with running(tmp_path) as daemon:
+        own = {ENGINE_LABEL: "e1"}
+        await daemon.runtime.snapshots.prepare("init-sha256:x-making", LAYER, labels=own)
+        async with daemon.outside.init_lock, trio.open_nursery() as nursery:
+            nursery.start_soon(sweep, daemon.room.registry, daemon.outside)
+            await settled()
+            assert "init-sha256:x-making" in daemon.runtime.snapshots.all
+            nursery.cancel_scope.cancel()
+        await sweep(daemon.room.registry, daemon.outside)
+        assert "init-sha256:x-making" not in daemon.runtime.snapshots.all

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from engine.domain.events.bus import PAGE, WINDOW, EventBus
+from engine.domain.events.bus import FANOUT, PAGE, WINDOW, EventBus
 from engine.domain.events.records import Event
 from tests.fakes.event_log import FakeEventLog, numbered
 
@@ -110,3 +112,94 @@ async def test_reader_ahead_of_the_head_waits_for_its_turn() -> None:
 async def test_position_of_a_time_is_before_its_first_event() -> None:
     bus = EventBus(FakeEventLog([numbered(1, time_ns=10), numbered(2, time_ns=20)]))
     assert [await bus.position_since(each) for each in (1, 10, 11, 20, 21)] == [0, 0, 1, 1, 2]
+    assert [await bus.position_before(each) for each in (1, 10, 11, 21)] == [0, 0, 1, 2]
+
+
+async def test_what_retention_has_forgotten_is_one_gap() -> None:
+    log = FakeEventLog([numbered(each) for each in range(8, 11)], oldest=7)
+    bus = EventBus(log)
+    bus.resume(10)
+    batches = [batch async for batch in bus.follow(3, stop_at=10)]
+    lost, *rest = [event for batch in batches for event in batch]
+    message = lost.message()
+    assert (message.type, message.action) == ("daemon", "events-gap")
+    assert message.actor.attributes == {"from": "4", "to": "7"}
+    assert (lost.seq, lost.gap, [each.seq for each in rest]) == (7, True, [8, 9, 10])
+
+
+async def test_log_with_nothing_left_is_a_gap_up_to_its_head() -> None:
+    bus = EventBus(FakeEventLog(oldest=7))
+    bus.resume(7)
+    ((lost,),) = [batch async for batch in bus.follow(0, stop_at=7)]
+    assert lost.message().actor.attributes == {"from": "1", "to": "7"}
+
+
+async def test_numbers_never_given_are_no_gap() -> None:
+    bus = EventBus(FakeEventLog([numbered(1), numbered(9)], oldest=0))
+    bus.resume(9)
+    reader = Reader(bus, 1, stop_at=9)
+    await reader.run()
+    assert reader.got == [9]
+
+
+async def test_news_wakes_a_few_at_a_time_and_in_the_end_everybody() -> None:
+    """Nobody holds the loop for all: in each of its rounds no more than FANOUT subscribers are at work."""
+    log = FakeEventLog()
+    bus = EventBus(log)
+    rounds: list[int] = []
+    heard: list[int] = []
+
+    class Count(trio.abc.Instrument):
+        def before_io_wait(self, timeout: float) -> None:
+            rounds.append(len(heard))
+
+    async def follow() -> None:
+        async for batch in bus.follow(0):
+            heard.extend(each.seq for each in batch)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(50):
+            nursery.start_soon(follow)
+        await wait_all_tasks_blocked()
+        count = Count()
+        trio.lowlevel.add_instrument(count)
+        commit(bus, log, 1)
+        commit(bus, log, 2, 3)
+        await wait_all_tasks_blocked()
+        trio.lowlevel.remove_instrument(count)
+        assert sorted(heard) == sorted([1, 2, 3] * 50)
+        steps = [after - before for before, after in pairwise(rounds)]
+        assert max(steps) <= FANOUT * 3
+        nursery.cancel_scope.cancel()
+
+
+async def test_subscriber_that_leaves_or_waits_for_a_number_to_come_stops_no_other() -> None:
+    log = FakeEventLog()
+    bus = EventBus(log)
+    heard: list[int] = []
+    leavers = [trio.CancelScope() for _ in range(2 * FANOUT)]
+
+    async def follow(after: int, scope: trio.CancelScope) -> None:
+        with scope:
+            async for batch in bus.follow(after):
+                heard.extend(each.seq for each in batch)
+
+    async with trio.open_nursery() as nursery:
+        for scope in leavers:
+            nursery.start_soon(follow, 0, scope)
+        for _ in range(2 * FANOUT):
+            nursery.start_soon(follow, 1000, trio.CancelScope())
+        await wait_all_tasks_blocked()
+        for _ in range(10):
+            nursery.start_soon(follow, 0, trio.CancelScope())
+        await wait_all_tasks_blocked()
+        commit(bus, log, 1)
+        for scope in leavers:
+            scope.cancel()
+        await wait_all_tasks_blocked()
+        assert len(heard) >= 10
+        del heard[:]
+        commit(bus, log, 2)
+        await wait_all_tasks_blocked()
+        assert heard == [2] * 10
+        nursery.cancel_scope.cancel()

@@ -129,3 +129,30 @@ async def test_without_an_end_it_goes_on_from_now(autojump_clock: MockClock) -> 
         nursery.cancel_scope.cancel()
     assert got == [4]
     assert events.head == 4
+
+
+async def test_event_of_a_time_to_come_fools_no_replay() -> None:
+    """A clock that was ahead, and put right: rows are in the order of their numbers, not of their dates."""
+    log, _, events = room(1, 2, 3, 4, at=-1)
+    first, _, third, fourth = (each.time_ns for each in log.events)
+    log.events[0] = numbered(1, time_ns=time.time_ns() + 10**15)
+    assert await numbers(events, since_ns=third, until_ns=fourth + 1) == [3, 4]
+    assert await numbers(events, since_ns=first, until_ns=fourth + 1) == [2, 3, 4]
+
+
+async def test_gap_passes_every_filter() -> None:
+    log, _, events = room(1, 2, 3, at=-1)
+    del log.events[:2]
+    log.oldest = 2
+    wanted = EventFilter({"event": ["start"], "type": ["container"]})
+    stream = events.stream(wanted, since_seq=0, until_ns=log.events[0].time_ns + 1)
+    found = [each async for batch in stream for each in batch]
+    assert [(each.seq, each.message().action) for each in found] == [
+        (2, "events-gap"),
+        (3, "start"),
+    ]
+
+
+async def test_history_is_what_the_log_has_of_a_text() -> None:
+    log, _, events = room(1, 2, 3, at=-1)
+    assert [each.seq for each in await events.history('"id2"')] == [log.events[1].seq]

@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from engine.domain.events.service import PERIOD, EventsService, Retention
+from engine.domain.events.service import PERIOD, TIMELINE, EventsService, Limits, Retention
 from tests.fakes.event_log import FakeEventLog
 
 
@@ -15,7 +15,7 @@ async def pruned(
 ) -> list[tuple[int, int, int]]:
     """What the log was told, until it has been pruned so many times."""
     log = FakeEventLog()
-    service = EventsService(log, lambda: retention)
+    service = EventsService(log, Limits(retention))
     async with trio.open_nursery() as nursery:
         await nursery.start(lambda task_status: service.run(task_status=task_status))
         while len(log.pruned) < times:
@@ -38,3 +38,26 @@ async def test_log_is_pruned_at_the_start_and_each_minute(mock_clock: MockClock)
 async def test_no_age_is_no_limit(mock_clock: MockClock) -> None:
     told = await pruned(mock_clock, Retention(count=0, age=0, bytes=0))
     assert told[0] == (0, 0, 0)
+
+
+async def test_new_limits_hold_at_once(mock_clock: MockClock) -> None:
+    log, limits = FakeEventLog(), Limits(Retention(count=10, age=0, bytes=0))
+    service = EventsService(log, limits)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(lambda task_status: service.run(task_status=task_status))
+        while len(log.pruned) < 1:
+            await wait_all_tasks_blocked(0.001)
+        limits.change(Retention(count=3, age=0, bytes=7))
+        while len(log.pruned) < 2:
+            await wait_all_tasks_blocked(0.001)
+        await service.stop()
+    assert log.pruned[1] == (3, 0, 7)
+    assert trio.current_time() < PERIOD
+
+
+async def test_timelines_are_pruned_too(mock_clock: MockClock) -> None:
+    log, before = FakeEventLog(), time.time_ns()
+    EventsService(log, Limits(Retention(timeline=60)))._prune()
+    ((newer_than_ns, most),) = log.timelines
+    assert before - 61 * 10**9 < newer_than_ns <= time.time_ns() - 60 * 10**9
+    assert most == TIMELINE

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
+import trio
 
 from engine.domain.images.ports import Descriptor
 from engine.domain.images.removal import ImageUser
@@ -72,3 +74,46 @@ async def test_descriptor_of_a_missing_tree_is_not_found(room: Room) -> None:
     async with room.images.ingest() as ingest:
         with pytest.raises(NotFound):
             await room.images.adopt(ingest, Descriptor("m", f"sha256:{'0' * 64}", 1), [])
+
+
+async def test_prunes_take_turns_and_each_tells_what_it_freed(room: Room) -> None:
+    await room.load(docker_archive((config_of([UPPER]), [UPPER], None)))
+    reports = []
+
+    async def prune() -> None:
+        reports.append(await room.images.prune({}, users=room.users))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(prune)
+    assert sorted(each.space_reclaimed for each in reports) == [0, 0, len(UPPER)]
+
+
+async def test_discarded_image_goes_with_all_its_names(room: Room) -> None:
+    await room.load(ARCHIVE)
+    await room.images.tag("busybox", "other/name", "v1")
+    image = room.images.resolve("busybox")
+    room.containers[ID] = [ImageUser("c", running=False)]
+    assert not await room.images.discard(image, users=room.users)
+    room.containers.clear()
+    assert await room.images.discard(room.images.resolve("busybox"), users=room.users)
+    assert room.images.everything() == []
+
+
+async def test_sweep_drops_downloads_that_nobody_goes_on_with(
+    room: Room, stores: FakeContainerd
+) -> None:
+    now = time.time()
+    begun = {"old": now - 2 * 24 * 3600, "new": now - 60}
+    for name, at in begun.items():
+        reference = f"trimaran-pull-test-engine-sha256:{name}"
+        stores.content.ingests[reference] = bytearray(b"x")
+        stores.content.touched[reference] = at
+    stores.content.ingests["trimaran-pull-other-engine-sha256:x"] = bytearray(b"x")
+    await room.images.sweep()
+    assert sorted(each[-3:] for each in stores.content.ingests) == ["6:x", "new"]
+    async with room.images.ingest():
+        await room.images.sweep(0)  # somebody may be about to go on
+        assert len(stores.content.ingests) == 2
+    await room.images.sweep(0)
+    assert list(stores.content.ingests) == ["trimaran-pull-other-engine-sha256:x"]

@@ -55,3 +55,10 @@ async def test_lease_that_cannot_be_dropped_now_is_left_to_expire(
     async with keeper.lease() as id:
         monkeypatch.setattr(stores.leases, "delete", away)
     assert set(stores.leases.leases) == {id}
+
+
+async def test_keeper_is_busy_while_something_is_taken_in(keeper: LeaseKeeper) -> None:
+    assert not keeper.busy
+    async with keeper.lease():
+        assert keeper.busy
+    assert not keeper.busy

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from engine.domain.images.catalogue import Catalogue
 from engine.domain.images.config import parse_config
 from engine.domain.images.views import history, inspect, shared_sizes, summary, total_size
 from tests.engine.domain.images.builders import catalogue, make
@@ -31,7 +32,9 @@ IMAGE = HERE.images[BARE.id]
 
 
 def test_history_is_newest_first_with_sizes_for_layers_alone() -> None:
-    assert [(each.id, each.created_by, each.size, each.tags) for each in history(IMAGE)] == [
+    assert [
+        (each.id, each.created_by, each.size, each.tags) for each in history(IMAGE, Catalogue())
+    ] == [
         (IMAGE.id, "two", 20, ["a:1"]),
         ("<missing>", "env", 0, None),
         ("<missing>", "one", 10, None),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.domain.logs.files import LAG, Files, open_stopped
+from engine.domain.logs.files import LAG, LAG_BYTES, MOST_LAG, Files, open_stopped
 
 
 def content(files: Files) -> list[bytes]:
@@ -92,14 +92,18 @@ def test_damaged_archive_gives_what_it_can(tmp_path: Path) -> None:
     assert len(third) > 100_000
 
 
-def test_follower_that_lags_too_far_gives_up_the_oldest(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("size", "most"), [(LAG_BYTES // LAG, LAG), (1, MOST_LAG)])
+def test_follower_that_lags_too_far_gives_up_the_oldest(
+    tmp_path: Path, size: int, most: int
+) -> None:
     files = Files()
-    for number in range(LAG + 3):
+    for number in range(most + 3):
         path = tmp_path / str(number)
         path.write_bytes(b"%d" % number)
         files.add(str(path))
-    files.trim()
-    assert (len(files), files.skipped) == (LAG, 3)
+        os.truncate(path, size)  # it grows after it was opened
+        files.trim()
+    assert (len(files), files.skipped) == (most, 3)
     assert content(files)[0] == b"3"
 
 

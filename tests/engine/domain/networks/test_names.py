@@ -21,7 +21,7 @@ ENDPOINT = Endpoint(
 
 def attachment(*endpoints: Endpoint, started: bool = True, joined: bool = False) -> Attachment:
     sandbox = Sandbox(id="s", key="k", netns_path="/netns/s", endpoints=list(endpoints))
-    sandbox = msgspec.structs.replace(sandbox, hostname="host", dns=["1.1.1.1"])
+    sandbox = msgspec.structs.replace(sandbox, hostname="host", dns=["1.1.1.1"], exposed=["80/tcp"])
     return Attachment(ID, "web", sandbox, joined=joined, started=started)
 
 
@@ -46,7 +46,11 @@ def test_scope_says_where_it_asks_from_and_who_it_is() -> None:
         True,
     )
     (place,) = found.presences
-    assert (place.addresses, place.links) == (["10.1.0.2"], {"db": "store"})
+    assert (place.addresses, place.links, place.ports) == (
+        ["10.1.0.2"],
+        {"db": "store"},
+        ["80/tcp"],
+    )
     assert place.names == ["web", "site", ID[:12], "host"]
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
 
 import msgspec
 import pytest
@@ -76,3 +76,30 @@ def test_bridge_mac_depends_on_engine_and_name_only() -> None:
 )
 def test_timestamps_look_like_gos(nanoseconds: int, expected: str) -> None:
     assert predefined.timestamp(nanoseconds) == expected
+
+
+def test_range_of_the_containers_chooses_the_subnet_without_an_address() -> None:
+    settings = NetworkSettings(engine_id="e1", fixed_cidr=IPv4Network("10.7.0.0/24"))
+    assert str(predefined.choose_address(settings, BARE, None, [])) == "10.7.0.1/24"
+    # What was chosen before another range was configured goes; what holds the range stays.
+    assert str(predefined.choose_address(settings, BARE, STORED, [])) == "10.7.0.1/24"
+    inside = NetworkSettings(engine_id="e1", fixed_cidr=IPv4Network("172.20.4.0/24"))
+    assert str(predefined.choose_address(inside, BARE, STORED, [])) == "172.20.0.1/16"
+
+
+def test_ipv6_address_of_the_bridge_and_range_of_its_containers() -> None:
+    settings = NetworkSettings(
+        engine_id="e1",
+        bip6=IPv6Interface("fd00:1::9/64"),
+        fixed_cidr_v6=IPv6Network("fd00:1::1:0/112"),
+        default_gateway=IPv4Address("10.0.0.254"),
+    )
+    record = predefined.default_bridge(settings, IPv4Interface("10.0.0.1/24"), 1500, None)
+    assert (record.ipv6, record.subnet6, record.gateway6, record.ip_range6) == (
+        True,
+        "fd00:1::/64",
+        "fd00:1::9",
+        "fd00:1::1:0/112",
+    )
+    assert (record.gateway, record.exit, record.exit6) == ("10.0.0.1", "10.0.0.254", "fd00:1::9")
+    assert str(predefined.bridge_spec(record, "a").address6) == "fd00:1::9/64"

@@ -5,10 +5,10 @@ from ipaddress import IPv4Address
 import pytest
 from trio.testing import MockClock
 
-from engine.domain.networks.facade import NetworkSettings, PortRequest, parse_ports
+from engine.domain.networks.facade import NetworkSettings, PortRequest, parse_ports, port_map
 from engine.domain.networks.ports import PortForward
 from engine.errors import NotFound, NotImplementedHere, SystemFailure
-from engine.models.networks import PortBinding
+from engine.models.networks import NetworkCreateRequest, PortBinding
 from tests.engine.domain.networks.rooms import Room, plan, running
 
 
@@ -129,3 +129,24 @@ async def test_without_iptables_no_rule_is_loaded(autojump_clock: MockClock) -> 
         await networks.prepare("a", plan("a"))
         assert len(await networks.publish("a", wish())) == 2
         assert room.firewall.loaded is None
+
+
+async def test_routed_network_takes_no_port_of_the_host_and_opens_the_containers(
+    autojump_clock: MockClock,
+) -> None:
+    room = Room()
+    options = {"com.docker.network.bridge.gateway_mode_ipv4": "routed"}
+    async with running(room) as networks:
+        await networks.create(NetworkCreateRequest(name="routed", options=options))
+        await networks.prepare("a", plan("a", "routed"))
+        ports = await networks.publish("a", wish())
+        assert [(p.host_ip, p.host_port) for p in ports] == [("0.0.0.0", 0)]
+        assert port_map(ports) == {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": ""}]}
+        assert room.host.bound == set()
+        assert room.firewall.loaded is not None
+        (opened,) = room.firewall.loaded.forwards
+        assert opened == PortForward("tcp", None, 0, IPv4Address("172.18.0.2"), 80)
+        report = await networks.firewall()
+        assert report["wanted"] == ["tcp open 172.18.0.2:80"]
+        await networks.unpublish("a")
+        assert room.firewall.loaded.forwards == set()

@@ -51,7 +51,9 @@ async def test_connection_is_carried_both_ways_to_its_end() -> None:
     with own:
         async with echo() as target, trio.open_nursery() as nursery:
             nursery.start_soon(relays.run)
-            relays.put(port, Relay(own, lambda: ("127.0.0.1", target), near=False))
+            relays.put(
+                ("tcp", "127.0.0.1", port), Relay(own, lambda: ("127.0.0.1", target), near=False)
+            )
             await trio.testing.wait_all_tasks_blocked()
             assert await ask(port) == b"HELLO"
             nursery.cancel_scope.cancel()
@@ -62,7 +64,9 @@ async def test_next_service_goes_on_with_what_was_put() -> None:
     port = own.getsockname()[1]
     with own:
         async with echo() as target:
-            relays.put(port, Relay(own, lambda: ("127.0.0.1", target), near=True))
+            relays.put(
+                ("tcp", "127.0.0.1", port), Relay(own, lambda: ("127.0.0.1", target), near=True)
+            )
             for _ in range(2):
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(relays.run)
@@ -77,7 +81,7 @@ async def test_container_that_cannot_be_reached_ends_the_connection() -> None:
     with own:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(relays.run)
-            relays.put(port, Relay(own, lambda: None, near=False))
+            relays.put(("tcp", "127.0.0.1", port), Relay(own, lambda: None, near=False))
             await trio.testing.wait_all_tasks_blocked()
             with contextlib.suppress(trio.BrokenResourceError):
                 assert await ask(port) == b""
@@ -89,10 +93,12 @@ async def test_dropped_port_is_served_no_more() -> None:
     port = own.getsockname()[1]
     async with echo() as target, trio.open_nursery() as nursery:
         nursery.start_soon(relays.run)
-        relays.put(port, Relay(own, lambda: ("127.0.0.1", target), near=False))
+        relays.put(
+            ("tcp", "127.0.0.1", port), Relay(own, lambda: ("127.0.0.1", target), near=False)
+        )
         await trio.testing.wait_all_tasks_blocked()
         assert await ask(port) == b"HELLO"
-        relays.drop(port)
+        relays.drop(("tcp", "127.0.0.1", port))
         own.close()
         # At once for the next one, although a connection has just been carried.
         with socket.socket() as other:

@@ -122,9 +122,14 @@ def test_macvlan_without_parent_leads_nowhere() -> None:
             "invalid interface name",
         ),
         (
-            request(options={"com.docker.network.bridge.gateway_mode_ipv4": "routed"}),
+            request(options={"com.docker.network.bridge.gateway_mode_ipv4": "odd"}),
             InvalidParameter,
-            "gateway mode routed is not supported",
+            "unknown gateway mode odd",
+        ),
+        (
+            request(options={"com.docker.network.bridge.gateway_mode_ipv6": "isolated"}),
+            InvalidParameter,
+            "gateway mode 'isolated' can only be used for an internal network",
         ),
         (
             request(driver="macvlan", options={"macvlan_mode": "odd"}),

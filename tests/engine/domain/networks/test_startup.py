@@ -1,6 +1,13 @@
 from __future__ import annotations
 
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 
 import pytest
 from trio.testing import MockClock
@@ -110,3 +117,28 @@ async def test_forwarding_is_left_alone_when_told_so(autojump_clock: MockClock) 
     async with running(room):
         assert room.firewall.loaded is not None
         assert room.firewall.loaded.closed_links == ()
+
+
+async def test_containers_of_the_default_bridge_get_the_range_and_the_gateway_configured(
+    autojump_clock: MockClock,
+) -> None:
+    settings = NetworkSettings(
+        engine_id="e1",
+        bip=IPv4Interface("10.1.0.1/24"),
+        fixed_cidr=IPv4Network("10.1.0.128/25"),
+        default_gateway=IPv4Address("10.1.0.129"),
+        bip6=IPv6Interface("fd00:1::1/64"),
+        fixed_cidr_v6=IPv6Network("fd00:1::80/121"),
+        default_gateway6=IPv6Address("fd00:1::2"),
+    )
+    async with running(Room(settings=settings)) as networks:
+        (endpoint,) = (await networks.prepare("web", plan("web"))).endpoints
+        shown = networks.list({"name": ["bridge"]})[0]["IPAM"]["Config"]
+    assert (endpoint.ip, endpoint.prefix, endpoint.gateway) == ("10.1.0.128", 24, "10.1.0.129")
+    assert (endpoint.ip6, endpoint.gateway6) == ("fd00:1::80", "fd00:1::2")
+    assert shown[0] == {
+        "Subnet": "10.1.0.0/24",
+        "IPRange": "10.1.0.128/25",
+        "Gateway": "10.1.0.1",
+        "AuxiliaryAddresses": {"DefaultGatewayIPv4": "10.1.0.129"},
+    }

@@ -58,7 +58,6 @@ def system(facts: Facts = FACTS, *, away: bool = False) -> System:
         listeners=lambda: 4,
         containerd=containerd,
         runc=runc,
-        tree=lambda: {"name": "root"},
     )
 
 

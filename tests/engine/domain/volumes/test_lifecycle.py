@@ -148,7 +148,7 @@ async def test_prune_removes_what_nobody_uses_and_counts_bytes(bench: Bench) -> 
     assert set(bench.book.volumes) == {"used", "stuck"}
 
 
-async def test_second_prune_beside_the_first_is_a_conflict(
+async def test_second_prune_waits_for_the_first(
     bench: Bench, autojump_clock: trio.testing.MockClock
 ) -> None:
     await bench.lifecycle.create(VolumeWish(name="vol"))
@@ -156,9 +156,10 @@ async def test_second_prune_beside_the_first_is_a_conflict(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(bench.lifecycle.prune, pruning({}, everything=True))
         await trio.testing.wait_all_tasks_blocked()
-        with pytest.raises(Conflict, match="a prune operation is already running"):
-            await bench.lifecycle.prune(pruning({}, everything=True))
-    assert await bench.lifecycle.prune(pruning({}, everything=True))
+        began = trio.current_time()
+        report = await bench.lifecycle.prune(pruning({}, everything=True))
+        assert trio.current_time() - began == pytest.approx(10)
+    assert report.volumes_deleted == []
 
 
 async def test_volume_taken_by_a_container_during_a_prune_is_spared(

@@ -1,0 +1,1 @@
+"""Build contexts on disk: taken in, hashed, and copied into images' layers."""

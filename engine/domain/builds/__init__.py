@@ -1,0 +1,1 @@
+"""Classic builds: a Dockerfile's steps on the engine's own containers and images."""

@@ -1,0 +1,80 @@
+"""RUN: the command in a container of the parent's image, its output to the client, its end awaited."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from engine.domain.builds.output import BuildFailed, Talk, short
+from engine.domain.builds.state import StageState
+from engine.domain.builds.work import Work
+from engine.errors import InvalidParameter
+from engine.models.containers import ContainerConfig, CreateRequest
+from engine.models.hostconfig import HostConfig, LogConfig
+
+__all__ = ["run_step"]
+
+
+async def run_step(
+    config: ContainerConfig, state: StageState, work: Work, talk: Talk
+) -> tuple[str, str]:
+    """The container's ID and name, once it has ended well. BuildFailed with its exit code otherwise.
+
+    However it ends, the container is among the build's leavings, unless the client wants to keep it.
+    """
+    if state.image is None:
+        raise InvalidParameter("No command can be run in an image without any files")
+    request = CreateRequest(
+        **{name: getattr(config, name) for name in ContainerConfig.__struct_fields__},
+        host_config=_host(work),
+    )
+    name = work.container_name()
+    work.names.add(name)
+    created = await work.containers.create(request, name=name)
+    for warning in created.warnings:
+        await talk.say(f" ---> [Warning] {warning}\n")
+    await talk.say(f" ---> Running in {short(created.id)}\n")
+    code = await _run(created.id, work, talk)
+    if code:
+        if work.options.force_remove:
+            await talk.say(f"Removing intermediate container {short(created.id)}\n")
+        command = " ".join(config.cmd or ())
+        raise BuildFailed(f"The command '{command}' returned a non-zero code: {code}", code)
+    return created.id, name
+
+
+def _host(work: Work) -> HostConfig:
+    return msgspec.structs.replace(work.options.host_config(), log_config=LogConfig(type="none"))
+
+
+async def _run(container: str, work: Work, talk: Talk) -> int:
+    output = work.containers.output(container)
+    ended = work.containers.wait(container, "next-exit")
+    try:
+        await work.containers.start(container)
+        voices: dict[str, _Voice] = {"stdout": _Voice(talk.say), "stderr": _Voice(talk.warn)}
+        async for stream, data in output:
+            await voices[stream].take(data)
+        for voice in voices.values():
+            await voice.end()
+    finally:
+        output.close()
+    return (await ended()).exit_code
+
+
+class _Voice:
+    """Bytes as text: a character may come in two pieces."""
+
+    def __init__(self, say: Callable[[str], Awaitable[None]]) -> None:
+        self._say = say
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    async def take(self, data: bytes) -> None:
+        if text := self._decoder.decode(data):
+            await self._say(text)
+
+    async def end(self) -> None:
+        if text := self._decoder.decode(b"", final=True):
+            await self._say(text)
