@@ -50,9 +50,14 @@ class Operators:
         self._pulse = pulse
         self._settings, self._origins = configured
         self.ages = tasks.Ages()
+        self.damage: dict[str, object] = {}
 
     def tree(self) -> dict[str, object]:
-        return {**self._tree().to_dict(), "loop_lag": self._pulse.report()}
+        return {**self._tree().to_dict(), "loop_lag": self._pulse.report(), "damage": self.damage}
+
+    def configure(self, settings: Settings) -> None:
+        """After a reload."""
+        self._settings = settings
 
     def health(self) -> health.Health:
         return health.judge(self._tree(), self._vigil.answers, self._restoring.progress())

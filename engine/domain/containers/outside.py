@@ -27,6 +27,7 @@ from engine.domain.streams.session import Holder
 class Outside:
     """`init_layers` and `users` remember what was found for an image, under the snapshots' names.
 
+    `spared` are IDs whose records are damaged: nothing of theirs is swept away.
     `shutting_down` says that the ends of containers from now on are the daemon's wish, not their users'.
     """
 
@@ -49,6 +50,7 @@ class Outside:
     leavings: Leavings = field(default_factory=Leavings)
     restarts: Schedule = field(default_factory=Schedule)
     shutting_down: bool = False
+    spared: frozenset[str] = frozenset()
 
     def directory(self, container_id: str) -> Path:
         return self.settings.data_root / "containers" / container_id

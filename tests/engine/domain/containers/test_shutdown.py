@@ -123,3 +123,28 @@ async def test_orphans_that_no_sweep_has_found_yet_are_taken_away(tmp_path: Path
         daemon.machine.leftovers.all.add(orphan)
         await stop(daemon)
         assert daemon.machine.leftovers.all == set()
+
+
+async def test_who_is_needed_goes_last(tmp_path: Path, patient_clock: MockClock) -> None:
+    async with running(tmp_path) as daemon:
+        database = await daemon.run("store")
+        await daemon.run("web", network_mode=f"container:{database.id}")
+        await daemon.run("other")
+        await stop(daemon)
+        ended = {cell.record.name: cell.record.state.finished_ns for cell in daemon.room.registry}
+        assert set(statuses(daemon).values()) == {Status.EXITED}
+        assert ended["web"] <= ended["store"]
+
+
+async def test_chain_of_those_who_do_not_listen_has_the_sum_of_their_time(
+    tmp_path: Path, patient_clock: MockClock
+) -> None:
+    async with running(tmp_path) as daemon:
+        daemon.runtime.tasks.deaf = {15}
+        first = await daemon.run("store", stop_timeout=10)
+        await daemon.run("web", network_mode=f"container:{first.id}", stop_timeout=10)
+        assert patience(daemon.room, 15) == 25
+        begun = trio.current_time()
+        await stop(daemon)
+        assert 20 <= trio.current_time() - begun <= 25
+        assert set(statuses(daemon).values()) == {Status.EXITED}
