@@ -14,6 +14,8 @@ import sys
 import time
 
 NEVER = 1e6
+MOST = 40.0
+"""Seconds of failures after which it is given up."""
 
 
 def ask(host: str, port: int, patience: float) -> bool:
@@ -32,7 +34,10 @@ def main(host: str, rate: str, patience: str, *ports: str) -> None:
     asked = failed = 0
     gap, since = 0.0, None
     print("ready", flush=True)
-    while not select.select([sys.stdin], [], [], 1 / float(rate))[0]:
+    # What failed last is asked again after the end, or nobody would know when it came back.
+    while not select.select([sys.stdin], [], [], 1 / float(rate))[0] or (
+        since is not None and time.monotonic() - since < MOST
+    ):
         began = time.monotonic()
         good = ask(host, int(ports[asked % len(ports)]), float(patience))
         asked += 1
