@@ -5,14 +5,17 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.client
+import io
 import json
 import os
 import shutil
+import tarfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import docker
 import pytest
@@ -225,6 +228,38 @@ def test_of_an_index_each_platform_can_be_pulled_and_lives_through_a_restart(
     assert [each["architecture"] for each in seen["Platforms"]] == ["amd64", "arm64"]
     done = daemon.docker("run", "--rm", "--net", "none", f"{name}:1", "echo", "amd", timeout=30)
     assert done.stdout == b"amd\n", done.stderr
+
+
+def test_index_that_was_loaded_whole_is_pushed_whole(
+    daemon: Daemon, registry: Registry, tmp_path: Path
+) -> None:
+    layout(tmp_path / "in", {"amd64": busybox_tar(), "arm64": tar_of({"arm": b"other"})})
+    entry = json.loads((tmp_path / "in/index.json").read_bytes())["manifests"][0]
+    name = f"{registry.host}/whole:1"
+    entry["annotations"] = {"io.containerd.image.name": name}
+    (tmp_path / "in/index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(tmp_path / "in", arcname=".")
+    daemon.json("POST", "/images/load?quiet=1", archive.getvalue())
+    daemon.docker("push", name, check=True, timeout=60)
+    raw = registry.skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{name}")
+    assert f"sha256:{hashlib.sha256(raw).hexdigest()}" == entry["digest"]
+    copied = tmp_path / "out"
+    registry.skopeo("copy", "--all", "--src-tls-verify=false", f"docker://{name}", f"oci:{copied}")
+    pushed = {each.name for each in (copied / "blobs/sha256").iterdir()}
+    assert {each.name for each in (tmp_path / "in/blobs/sha256").iterdir()} <= pushed
+    arm = json.dumps({"os": "linux", "architecture": "arm64"})
+    status, body = daemon.request(
+        "POST",
+        f"/images/{registry.host}/whole/push?tag=1&platform={quote(arm)}",
+        headers={"X-Registry-Auth": "e30="},
+    )
+    assert status == 200, body
+    assert b'"error"' not in body
+    raw = registry.skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{name}")
+    assert hashlib.sha256(raw).hexdigest() in pushed
+    assert json.loads(raw)["layers"][0]["mediaType"] == f"{OCI}.layer.v1.tar+gzip"
 
 
 def test_mirrors_serve_docker_hub_and_other_registries(daemon: Daemon, registry: Registry) -> None:

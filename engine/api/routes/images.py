@@ -20,6 +20,7 @@ from engine.domain.images.facade import ImageUser
 from engine.errors import NotImplementedHere
 from supervisors import Refusal
 
+PUSH_OF_A_PLATFORM = (1, 46)
 Messages = AsyncIterator[Mapping[str, Any]]
 
 
@@ -94,7 +95,8 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
 
     @app.post("/images/<path:name>/push")
     async def image_push(name: str) -> Response:
-        pushed = images.push(name, query_text("tag"), auth=registry_auth())
+        platform = query_text("platform") if api_version() >= PUSH_OF_A_PLATFORM else ""
+        pushed = images.push(name, query_text("tag"), auth=registry_auth(), platform=platform)
         return stream_response(lines_of(pushed), headers_first=False)
 
     @app.get("/images/search")

@@ -17,7 +17,7 @@ from engine.domain.images.importing import parse_platform
 from engine.domain.images.ingest import Ingest
 from engine.domain.images.instructions import apply_changes
 from engine.domain.images.labels import ENGINE, INGEST, init_name
-from engine.domain.images.manifests import host_platform
+from engine.domain.images.manifests import host_platform, stated_platform
 from engine.domain.images.messages import Message, Refresh, Remove, Tag
 from engine.domain.images.naming import target_reference
 from engine.domain.images.outbox import Outbox
@@ -311,10 +311,15 @@ class Images:
         return self._remote.pull(name, tag, platform=platform, auth=auth or AuthConfig())
 
     def push(
-        self, name: str, tag: str = "", *, auth: AuthConfig | None = None
+        self, name: str, tag: str = "", *, auth: AuthConfig | None = None, platform: str = ""
     ) -> AbstractAsyncContextManager[Outbox]:
-        """Without a tag all that the repository has here. Yields progress messages."""
-        return self._remote.push(name, tag, auth=auth or AuthConfig())
+        """Without a tag all that the repository has here. Yields progress messages.
+
+        `platform` is an OCI platform as JSON: only its manifest. Without one, an index goes whole
+        when all of it is here. Raises InvalidParameter.
+        """
+        wanted = stated_platform(platform)
+        return self._remote.push(name, tag, auth=auth or AuthConfig(), platform=wanted)
 
     def limit(self, limits: TransferLimits) -> None:
         """Other limits, also for what is waiting now: a reload."""

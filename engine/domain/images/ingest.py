@@ -26,6 +26,7 @@ from engine.domain.images.labels import (
     manifest_labels,
     source_key,
 )
+from engine.domain.images.manifests import Manifest
 from engine.domain.images.ports import (
     ContentWriter,
     Descriptor,
@@ -179,6 +180,15 @@ class Ingest:
         await update(tree.manifest.digest, {**self._own, **labels})
         if tree.target.digest != tree.manifest.digest:
             await update(tree.target.digest, {**self._own, **index_labels(tree.manifest)})
+
+    async def tie_variant(
+        self, index: Descriptor, descriptor: Descriptor, parsed: Manifest
+    ) -> None:
+        """Have an index keep the manifest of a platform that is not unpacked."""
+        update = self._stores.content.update_labels
+        labels = manifest_labels(parsed.config, parsed.layers)
+        await update(descriptor.digest, {**self._own, **labels})
+        await update(index.digest, {**self._own, **index_labels(descriptor)})
 
     async def unpack(self, tree: Tree) -> AsyncGenerator[LayerStep, None]:
         """Make the snapshots that are missing, from the bottom up, and check each diff ID."""

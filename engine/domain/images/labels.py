@@ -72,7 +72,7 @@ def manifest_labels(config: Descriptor, layers: Iterable[Descriptor]) -> dict[st
 
 
 def index_labels(manifest: Descriptor) -> dict[str, str]:
-    """Only the manifest of a platform that is here; its siblings are not, or have labels of their own."""
+    """The manifest of one platform that is here; its siblings that are, have labels of their own."""
     return {f"{_REF}.content.m.{manifest.digest[7:19]}": manifest.digest}
 
 

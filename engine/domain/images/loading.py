@@ -132,7 +132,12 @@ class Loader:
         while is_index(manifest):
             index = await self._archive.read(_path(manifest.digest), MANIFEST_LIMIT)
             await self._bring(manifest)
-            manifest = pick_platform(parse_index(index), self._platform)
+            entries = parse_index(index)
+            chosen = pick_platform(entries, self._platform)
+            for each, _ in entries:
+                if each.digest != chosen.digest:
+                    await self._bring_variant(manifest, each)
+            manifest = chosen
         data = await self._archive.read(_path(manifest.digest), MANIFEST_LIMIT)
         if digest_of(data) != manifest.digest:
             raise InvalidParameter(
@@ -144,6 +149,20 @@ class Loader:
         return msgspec.structs.replace(
             target, media_type=target.media_type or MANIFEST, annotations={}
         )
+
+    async def _bring_variant(self, index: Descriptor, descriptor: Descriptor) -> None:
+        """Keep another platform's manifest too if the archive has all of it, so that a push sends the index."""
+        path = _path(descriptor.digest)
+        if is_index(descriptor) or not self._archive.has(path):
+            return
+        data = await self._archive.read(path, MANIFEST_LIMIT)
+        parsed = parse_manifest(data)
+        blobs = (parsed.config, *parsed.layers)
+        if not all(self._archive.has(_path(each.digest)) for each in blobs):
+            return
+        for each in (descriptor, *blobs):
+            await self._bring(each)
+        await self._ingest.tie_variant(index, descriptor, parsed)
 
     async def _store(self, manifest: bytes, config: bytes) -> Descriptor:
         """Store a tree whose manifest came with the archive, byte for byte."""

@@ -27,6 +27,7 @@ __all__ = [
     "parse_index",
     "parse_manifest",
     "pick_platform",
+    "stated_platform",
 ]
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -54,6 +55,19 @@ class Manifest(msgspec.Struct, frozen=True):
 def host_platform() -> Platform:
     machine = host.machine()
     return Platform("linux", _ARCHITECTURES.get(machine, machine))
+
+
+def stated_platform(text: str) -> Platform | None:
+    """An OCI platform as JSON, None for no text. Raises InvalidParameter, in dockerd's words."""
+    if not text:
+        return None
+    try:
+        found = msgspec.json.decode(text, type=Platform)
+    except msgspec.DecodeError as error:
+        raise InvalidParameter(f"failed to parse platform: {error}") from error
+    if not found.architecture:
+        raise InvalidParameter("both OS and Architecture must be provided")
+    return found
 
 
 def is_index(descriptor: Descriptor) -> bool:

@@ -10,6 +10,7 @@ import trio
 
 from engine.domain.images.catalogue import Image
 from engine.domain.images.labels import sources_in
+from engine.domain.images.manifests import Platform, is_index
 from engine.domain.images.messages import Message, Pushed
 from engine.domain.images.naming import key_of
 from engine.domain.images.outbox import Report
@@ -21,8 +22,9 @@ from engine.domain.images.store import Store
 from engine.domain.images.together import together
 from engine.domain.images.transfers import Transfers
 from engine.domain.images.tree import MANIFEST_LIMIT
+from engine.domain.images.variants import Part, parts_of, variant_of
 from engine.domain.names.references import Reference, familiar
-from engine.errors import NotFound
+from engine.errors import InvalidParameter, NotFound
 from engine.models.registry import AuthConfig
 from supervisors import Mailbox
 
@@ -53,12 +55,27 @@ class Pusher:
         self._registries = registries
         self.packer = packer
 
-    async def push(self, reference: Reference, *, credentials: AuthConfig, report: Report) -> None:
-        """One tag, or all of the repository. Raises NotFound, Refused, Interrupted."""
+    async def push(
+        self,
+        reference: Reference,
+        *,
+        credentials: AuthConfig,
+        report: Report,
+        platform: Platform | None = None,
+    ) -> None:
+        """One tag, or all of the repository; with a platform only its manifest.
+
+        Raises NotFound, Refused, Interrupted.
+        """
         report(status(f"The push refers to repository [{reference.name}]"))
         found = self._images(reference)
+        if platform is not None:
+            found = [
+                (tagged, await variant_of(self.store, image, platform, familiar(tagged)))
+                for tagged, image in found
+            ]
         try:
-            await self._push(reference, found, credentials, report)
+            await self._push(reference, found, credentials, report, alone=platform is not None)
         except Refused as error:
             if error.code == NO_CREDENTIALS:
                 raise Refused("no basic auth credentials", code=error.code) from error
@@ -70,13 +87,15 @@ class Pusher:
         found: Sequence[tuple[Reference, Image]],
         credentials: AuthConfig,
         report: Report,
+        *,
+        alone: bool,
     ) -> None:
         sources = await self._sources(reference, [image for _, image in found])
         async with self._registries.repository(
             reference, credentials, push=True, sources=sources
         ) as repository:
             for tagged, image in found:
-                await _One(self, tagged, image, repository, sources, report).run()
+                await _One(self, tagged, image, repository, sources, report, alone).run()
 
     def _images(self, reference: Reference) -> list[tuple[Reference, Image]]:
         catalogue = self.store.catalogue
@@ -113,7 +132,7 @@ class Pusher:
 
 @dataclass
 class _One:
-    """The push of one tag."""
+    """The push of one tag; `alone` when its user wants this platform and no index."""
 
     pusher: Pusher
     reference: Reference
@@ -121,38 +140,64 @@ class _One:
     repository: Repository
     sources: Sequence[str]
     report: Report
+    alone: bool
 
     async def run(self) -> None:
-        self._prepare()
-        self.image = image = await self.pusher.packer.packed(self.image)
-        transfers = self.pusher.transfers
-        async with transfers.holding([Resource(image.manifest.digest, "content")]):
-            await self._layers()
-            await self._blob(image.config_descriptor)
-            data = await self._content.read_all(image.manifest.digest, MANIFEST_LIMIT)
-            await self.repository.put_manifest(self.reference.tag or "", image.manifest, data)
-            await self._note_sources()
-        digest, size, tag = image.manifest.digest, image.manifest.size, self.reference.tag
+        self._prepare(self.image.config.rootfs.diff_ids)
+        self.image = await self.pusher.packer.packed(self.image)
+        parts = await self._parts()
+        async with self.pusher.transfers.holding(_resources(parts)):
+            await self._layers(parts)
+            for part in parts:
+                if part.config is not None:
+                    await self._blob(part.config)
+            for part in parts:
+                name = part.descriptor.digest
+                if part is parts[-1]:
+                    name = self.reference.tag or ""
+                await self.repository.put_manifest(name, part.descriptor, part.data)
+            await self._note_sources(parts)
+        await self._tell(parts[-1].descriptor)
+
+    async def _tell(self, pushed: Descriptor) -> None:
+        digest, size, tag = pushed.digest, pushed.size, self.reference.tag
         self.report(status(f"{tag}: digest: {digest} size: {size}"))
         self.report(aux({"Tag": tag, "Digest": digest, "Size": size}))
-        if image.target.digest != digest:
-            self.report(aux(_instead_of_index(image)))
-        await self.pusher.mailbox.ask(Pushed(image.id, self.reference, digest))
+        if self.image.target.digest != digest and not self.alone:
+            self.report(aux(_instead_of_index(self.image)))
+        await self.pusher.mailbox.ask(Pushed(self.image.id, self.reference, digest))
 
     @property
     def _content(self) -> Content:
         return self.pusher.store.stores.content
 
-    def _prepare(self) -> None:
+    async def _parts(self) -> list[Part]:
+        """The whole index where all of it is here, else the manifest of the platform that is."""
+        image = self.image
+        if is_index(image.target) and not self.alone:
+            try:
+                parts = await parts_of(self._content, image.target)
+            except (NotFound, InvalidParameter):
+                parts = []
+            if parts:
+                known = set(image.config.rootfs.diff_ids)
+                shown = [_shown(*each) for part in parts for each in part.layers]
+                self._prepare([each for each in shown if each not in known])
+                return parts
+        data = await self._content.read_all(image.manifest.digest, MANIFEST_LIMIT)
+        layers = tuple(zip(image.layers, image.config.rootfs.diff_ids, strict=True))
+        return [Part(image.manifest, data, image.config_descriptor, layers)]
+
+    def _prepare(self, diff_ids: Sequence[str]) -> None:
         """Layers are listed from the top down, as dockerd does it."""
-        for diff_id in dict.fromkeys(reversed(self.image.config.rootfs.diff_ids)):
+        for diff_id in dict.fromkeys(reversed(diff_ids)):
             self.report(layer_status(diff_id, "Preparing"))
 
-    async def _layers(self) -> None:
+    async def _layers(self, parts: Sequence[Part]) -> None:
         layers: dict[str, tuple[Descriptor, str]] = {}
-        diff_ids = self.image.config.rootfs.diff_ids
-        for layer, diff_id in reversed(list(zip(self.image.layers, diff_ids, strict=True))):
-            layers.setdefault(layer.digest, (layer, diff_id))
+        for part in parts:
+            for layer, diff_id in reversed(part.layers):
+                layers.setdefault(layer.digest, (layer, _shown(layer, diff_id)))
         async with together() as nursery:
             for layer, diff_id in layers.values():
                 nursery.start_soon(self._layer, layer, diff_id)
@@ -197,10 +242,22 @@ class _One:
         if not await self.repository.has_blob(blob.digest):
             await self._upload(blob)
 
-    async def _note_sources(self) -> None:
+    async def _note_sources(self, parts: Sequence[Part]) -> None:
         async with self.pusher.transfers.ingest() as ingest:
-            for each in (*self.image.layers, self.image.config_descriptor):
+            for each in [blob for part in parts for blob in part.blobs]:
                 await ingest.note_source(each.digest, self.reference)
+
+
+def _resources(parts: Sequence[Part]) -> list[Resource]:
+    """A manifest's label holds its blobs, but a part of an index need not be tied to anything."""
+    blobs = [blob for part in parts for blob in part.blobs] if len(parts) > 1 else []
+    held = [*(part.descriptor for part in parts), *blobs]
+    return [Resource(digest, "content") for digest in dict.fromkeys(each.digest for each in held)]
+
+
+def _shown(layer: Descriptor, diff_id: str) -> str:
+    """What progress calls a layer."""
+    return diff_id or layer.digest
 
 
 def _instead_of_index(image: Image) -> dict[str, object]:

@@ -13,7 +13,7 @@ from engine.domain.images.config import digest_of, parse_config
 from engine.domain.images.downloads import Downloads
 from engine.domain.images.filters import Filters, flag
 from engine.domain.images.importing import parse_platform
-from engine.domain.images.manifests import is_index, kind_of, parse_manifest
+from engine.domain.images.manifests import Platform, is_index, kind_of, parse_manifest
 from engine.domain.images.messages import Message
 from engine.domain.images.outbox import Outbox, reported
 from engine.domain.images.packing import Packer
@@ -87,12 +87,16 @@ class Remote:
             )
         )
 
-    def push(self, name: str, tag: str, *, auth: AuthConfig) -> AbstractAsyncContextManager[Outbox]:
+    def push(
+        self, name: str, tag: str, *, auth: AuthConfig, platform: Platform | None = None
+    ) -> AbstractAsyncContextManager[Outbox]:
         reference = _wanted(name, tag)
         if reference.digest:
             raise InvalidParameter("cannot push a digest reference")
         return reported(
-            lambda report: self._pusher.push(reference, credentials=auth, report=report)
+            lambda report: self._pusher.push(
+                reference, credentials=auth, report=report, platform=platform
+            )
         )
 
     async def inspect(self, name: str, *, auth: AuthConfig) -> DistributionInspect:

@@ -161,7 +161,7 @@ class Networks:
         await self.mailbox.ask(Remove(term))
 
     async def prune(self, filters: Filters) -> builtins.list[str]:
-        """The names of the removed. Conflict while another prune runs."""
+        """The names of the removed; beside another prune, after it."""
         return await self.mailbox.ask(Prune(filters))
 
     def find(self, term: str) -> NetworkRecord:

@@ -12,7 +12,7 @@ from engine.errors import InvalidParameter, NotFound, SystemFailure
 from tests.engine.domain.images.samples import CONFIG, ID, LOWER, UPPER
 from tests.engine.domain.images.test_pulling import LAYERS, index_of, told
 from tests.fakes.containerd import FakeContainerd
-from tests.fakes.image_archives import digest_of
+from tests.fakes.image_archives import config_of, digest_of
 from tests.fakes.images_room import Room, images_room
 from tests.fakes.registry import INDEX, FakeRegistry, error
 
@@ -108,7 +108,8 @@ async def test_of_an_index_only_the_platform_that_is_here_is_sent(
     stores: FakeContainerd, registry: FakeRegistry
 ) -> None:
     amd = registry.image("app", "amd", CONFIG, LAYERS)
-    index = index_of(registry, amd64=amd)
+    arm = registry.image("app", "arm", config_of([UPPER], User="arm"), LAYERS[1:])
+    index = index_of(registry, amd64=amd, arm64=arm)
     registry.tag("app", "both", index, INDEX)
     async with images_room(stores, registry=registry) as room:
         await room.pull("reg.test/app", "both", platform="linux/amd64")
@@ -117,6 +118,41 @@ async def test_of_an_index_only_the_platform_that_is_here_is_sent(
     assert digest_of(registry.manifests["new", "2"][1]) == amd
     assert messages[-1]["aux"]["manifestPushedInsteadOfIndex"] is True
     assert messages[-1]["aux"]["originalIndex"]["digest"] == digest_of(index)
+
+
+async def test_index_that_is_here_whole_is_sent_whole_or_one_platform_of_it(
+    stores: FakeContainerd, registry: FakeRegistry
+) -> None:
+    amd = registry.image("app", "amd", CONFIG, LAYERS)
+    arm = registry.image("app", "arm", config_of([UPPER], User="arm"), LAYERS[1:])
+    index = index_of(registry, amd64=amd, arm64=arm)
+    registry.tag("app", "both", index, INDEX)
+    arm_only = '{"os": "linux", "architecture": "arm64"}'
+    async with images_room(stores, registry=registry) as room:
+        await room.pull("reg.test/app", "both", platform="linux/amd64")
+        await room.images.tag("reg.test/app:both", "reg.test/new", "2")
+        with pytest.raises(
+            NotFound, match=r"does not provide the specified platform \(linux/arm64\)"
+        ):
+            await room.push("reg.test/new", "2", platform=arm_only)
+        await room.pull("reg.test/app", "both", platform="linux/arm64")
+        messages = await room.push("reg.test/new", "2")
+        assert messages[-1]["aux"] == {"Tag": "2", "Digest": digest_of(index), "Size": len(index)}
+        assert registry.manifests["new", "2"] == (INDEX, index)
+        assert {("new", amd), ("new", arm)} <= set(registry.manifests)
+        assert f"reg.test/new@{digest_of(index)}" in room.images.resolve(ID).digests
+        messages = await room.push("reg.test/new", "2", platform=arm_only)
+        assert digest_of(registry.manifests["new", "2"][1]) == arm
+        assert messages[-1]["aux"]["Digest"] == arm
+
+
+async def test_platform_of_a_push_must_be_one_and_the_images(room: Room) -> None:
+    with pytest.raises(InvalidParameter, match="failed to parse platform"):
+        room.images.push("reg.test/new", "2", platform="linux/arm64")
+    with pytest.raises(InvalidParameter, match="both OS and Architecture"):
+        room.images.push("reg.test/new", "2", platform='{"os": "linux"}')
+    with pytest.raises(NotFound, match="does not provide the specified platform"):
+        await room.push("reg.test/new", "2", platform='{"os": "linux", "architecture": "s390x"}')
 
 
 async def test_upload_that_breaks_is_resumed_in_pieces(

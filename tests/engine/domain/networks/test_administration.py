@@ -171,6 +171,25 @@ async def test_prune_takes_what_nobody_uses(autojump_clock: MockClock) -> None:
     assert room.store.events[-2:] == ["destroy idle", "prune"]
 
 
+async def test_prunes_at_the_same_time_queue_instead_of_failing(
+    autojump_clock: MockClock,
+) -> None:
+    room = Room()
+    gone: list[list[str]] = []
+    async with running(room) as networks:
+        await networks.create(request("idle"))
+
+        async def prune() -> None:
+            gone.append(await networks.prune({}))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(prune)
+    assert sorted(gone) == [[], [], ["idle"]]
+    assert room.store.events.count("destroy idle") == 1
+    assert room.store.events[-3:] == ["prune"] * 3
+
+
 async def test_configuration_network_is_none_and_stays_while_it_is_used(
     autojump_clock: MockClock,
 ) -> None:
