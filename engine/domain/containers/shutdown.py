@@ -11,6 +11,8 @@ from engine.domain.containers.cell import Cell
 from engine.domain.containers.facade import Containers
 from engine.domain.containers.outside import Outside
 from engine.domain.containers.room import Room
+from engine.domain.containers.sweep import sweep
+from engine.errors import EngineError
 from supervisors import Refusal
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ async def stop_all(room: Room, containers: Containers, configured: int) -> None:
             for user in users.get(cell.id, ()):
                 await over[user].wait()
             try:
+                await _after_start(cell)
                 if cell.running:
                     await containers.stop(cell.id)
             except Refusal as error:
@@ -62,8 +65,29 @@ async def stop_all(room: Room, containers: Containers, configured: int) -> None:
             for cell in room.registry:
                 nursery.start_soon(stop, cell)
         await room.outside.leavings.cleared()
+        await _sweep(room)
     if limit.cancelled_caught:
         log.error("Force shutdown daemon")  # dockerd's words
+
+
+async def _after_start(cell: Cell) -> None:
+    """A start that is under way comes to its end first; a later one is refused."""
+    if cell.starting:
+        async with cell.slot:
+            return
+
+
+async def _sweep(room: Room) -> None:
+    """What a former daemon's crash has left and was not found yet: the next look would be the next daemon's."""
+    try:
+        found = await sweep(room.registry, room.outside)
+    except EngineError as error:
+        log.info("sweeping at the end: %s", error)
+        return
+    for container_id in found:
+        cell = room.registry.get(container_id)
+        if cell is not None:
+            await _settle(cell, room.outside)
 
 
 async def _settle(cell: Cell, outside: Outside) -> None:
