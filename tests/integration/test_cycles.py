@@ -129,7 +129,9 @@ def test_paths_that_change_while_they_are_copied_lead_nowhere_else(
         tar.addfile(info, BytesIO(b"here"))
     seen: set[bytes] = set()
     answers: set[int] = set()
-    for _ in range(times):
+    for round_ in range(20 * times):
+        if round_ >= times and seen:
+            break  # often enough, and it was there at least once
         status, got = daemon.request("GET", f"/containers/{name}/archive?path=/inside/secret")
         answers.add(status)
         if status == 200:
