@@ -80,6 +80,8 @@ class Contents:
     def _cell(self, reference: str, path: str) -> Cell:
         if not path:
             raise InvalidParameter("bad parameter: path cannot be empty")
+        if "\0" in path:
+            raise InvalidParameter("bad parameter: path cannot contain a NUL byte")
         return self._room.registry.resolve(reference)
 
 
