@@ -23,7 +23,6 @@ from engine.adapters.host import cgroups, memory
 from engine.adapters.host.facts import read_facts
 from engine.adapters.host.identity import DataRoot
 from engine.adapters.host.probe import HostProbe
-from engine.adapters.host.programs import RuncVersion
 from engine.adapters.keeper import FifoKeeper, KeeperService
 from engine.adapters.logsinks import open_sink
 from engine.adapters.registry.registries import RemoteRegistries
@@ -60,15 +59,15 @@ from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
 from engine.domain.logs.facade import Logs
 from engine.domain.system.disk import DiskReport
-from engine.domain.system.facade import System
 from engine.domain.system.memory import MemoryService
 from engine.domain.system.pulse import Pulse, PulseService
+from engine.domain.system.tallies import Tallies
 from engine.domain.system.vigil import Vigil, VigilService
-from engine.errors import EngineError
 from engine.wiring.builds import make_builds
 from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.listeners import api_server, status_server
+from engine.wiring.metrics import Metrics, Readings, metrics_server
 from engine.wiring.networks import networks_room, volumes_room
 from engine.wiring.operators import Announced, Operators
 from engine.wiring.registries import registry_settings, transfer_limits
@@ -80,6 +79,7 @@ from engine.wiring.rooms import (
     write_scripts,
 )
 from engine.wiring.storage import disk_reserve, storage_room
+from engine.wiring.system import system_room
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
 log = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ class Engine:
         )
 
     def _furnish(self) -> None:
-        self.pulse = Pulse()
+        self.pulse, self.tallies = Pulse(), Tallies()
         self.images = Images(
             self.containerd,
             StreamedArchives(),
@@ -157,7 +157,7 @@ class Engine:
         self.resolver = ResolverClient(self.exec_root / "resolver.sock")
         state = self.database, self.journal
         self.networks = networks_room(
-            *(self.settings, self.engine_id, self.exec_root), state, self.resolver
+            *(self.settings, self.engine_id, self.exec_root), state, self.resolver, self.tallies
         )
         self.volumes = volumes_room(self.data.path, self.exec_root, state)
         self.logs = Logs(self.data.path / "logs", open_sink)
@@ -175,6 +175,7 @@ class Engine:
             settings=container_settings(self.settings, self.choices, self.facts, self.data.path),
             holder=self.keeper,
             logs=self.logs,
+            tallies=self.tallies,
         )
         self.room = Room(self.outside)
         self.exec_store = ExecStore()
@@ -194,7 +195,11 @@ class Engine:
             (self.images, self.volumes, self.containers),
             self.nursery,
         )
-        self.system = self._system()
+        self.system = system_room(
+            identity(self.settings, self.choices, self.data.path, self.address),
+            self.facts,
+            (self.containers, self.images, self.events, self.containerd),
+        )
         self.vigil = Vigil({"runtime": self.containerd.version})
         self.operators = Operators(
             lambda: self.root.status(),
@@ -203,29 +208,14 @@ class Engine:
             self.pulse,
             (self.settings, self.origins),
         )
-
-    def _system(self) -> System:
-        return System(
-            identity(self.settings, self.choices, self.data.path, self.address),
-            self.facts,
-            census=self.containers,
-            images=self._image_count,
-            listeners=lambda: self.events.listeners,
-            containerd=self._containerd_version,
-            runc=RuncVersion("runc"),
+        self.readings = Readings(self.containers)
+        self.metrics = Metrics(
+            self.readings,
+            (self.containers, self.logs, self.system),
+            self.bus,
+            lambda: self.root.status(),
+            self.pulse,
         )
-
-    def _image_count(self) -> int:
-        try:
-            return len(self.images.everything())
-        except EngineError:
-            return 0
-
-    async def _containerd_version(self) -> tuple[str, str]:
-        try:
-            return await self.containerd.version()
-        except EngineError:
-            return "", ""
 
     # the services
 
@@ -290,6 +280,9 @@ class Engine:
                 factory=self.storage.service,
                 depends_on=("volumes", "images", "containers"),
                 mailboxes=(self.storage.mailbox,),
+            ),
+            ChildSpec(
+                name="metrics", factory=lambda: metrics_server(self.settings, self.metrics.scrape)
             ),
             # Up early, behind its gate; `stop` sees to it that it is the first one down.
             ChildSpec(name="api", factory=self._api, depends_on=("events",)),
