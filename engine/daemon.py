@@ -70,6 +70,7 @@ from engine.wiring.listeners import api_server, status_server
 from engine.wiring.metrics import Metrics, Readings, metrics_server
 from engine.wiring.networks import networks_room, volumes_room
 from engine.wiring.operators import Announced, Operators
+from engine.wiring.page import operators_server
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.rooms import (
     container_settings,
@@ -103,7 +104,9 @@ class Engine:
         self._open_state()
         self._reach_containerd()
         self._furnish()
-        self.root = Supervisor("root", self._children(), max_restarts=3, period=300.0)
+        self.root = Supervisor(
+            "root", self._children(), max_restarts=3, period=300.0, on_change=self.operators.changed
+        )
 
     # the passive parts: they outlive every service
 
@@ -284,6 +287,7 @@ class Engine:
             ChildSpec(
                 name="metrics", factory=lambda: metrics_server(self.settings, self.metrics.scrape)
             ),
+            ChildSpec(name="operators", factory=self._operators, depends_on=("events",)),
             # Up early, behind its gate; `stop` sees to it that it is the first one down.
             ChildSpec(name="api", factory=self._api, depends_on=("events",)),
         )
@@ -346,6 +350,10 @@ class Engine:
 
     def _status(self) -> Server:
         return status_server(self.settings, self.operators, self.events, self.engine_id)
+
+    def _operators(self) -> Server:
+        rooms = self.containers, self.networks, self.events
+        return operators_server(self.settings, self.operators, rooms, self.readings, self.engine_id)
 
     def _api(self) -> Server:
         rooms = Rooms(

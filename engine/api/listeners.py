@@ -68,11 +68,15 @@ class UnixListener:
 
 @dataclass(frozen=True, slots=True)
 class TcpListener:
-    """A host (empty: every address) and port, with or without TLS. Port 0 is for tests."""
+    """A host (empty: every address) and port, with or without TLS. Port 0 is for tests.
+
+    A `spare` one is done without where somebody else has it.
+    """
 
     host: str
     port: int
     tls: Tls | None = None
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +169,10 @@ async def bind_all(listeners: Sequence[Listener]) -> list[Bound]:
             elif isinstance(listener, UnixListener):
                 bound.append(bind_unix(listener))
             elif isinstance(listener, TcpListener):
-                bound += await bind_tcp(listener)
+                bound += await _bind_tcp_or_spare(listener)
             else:
                 bound += inherited(listener)
-        if not bound:
+        if not bound and not all(getattr(each, "spare", False) for each in listeners):
             raise ListenError("there is no address to listen on")
     except BaseException:
         for each in bound:
@@ -183,6 +187,16 @@ def bind_spare(listener: UnixListener) -> list[Bound]:
         return [bind_unix(listener)]
     except ListenError as error:
         log.info("%s; left alone", error)
+        return []
+
+
+async def _bind_tcp_or_spare(listener: TcpListener) -> list[Bound]:
+    try:
+        return await bind_tcp(listener)
+    except ListenError as error:
+        if not listener.spare:
+            raise
+        log.warning("%s; done without", error)
         return []
 
 
