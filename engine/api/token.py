@@ -62,7 +62,7 @@ def _cookie(token: str) -> str:
 
 
 def _same(said: str, token: str) -> bool:
-    return hmac.compare_digest(said.encode(), token.encode())
+    return hmac.compare_digest(said.encode(errors="replace"), token.encode())
 
 
 def _refusal() -> Response:
