@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-
-import trio
+from typing import TYPE_CHECKING
 
 from config.hosts import api_hosts
 from config.schema import Settings
@@ -14,11 +12,12 @@ from config.tls import tls_files
 from engine.api.app import create_app
 from engine.api.gate import guard
 from engine.api.listeners import Listener, Tls, UnixListener, parse_address
-from engine.api.routes import Rooms, operator_routes, register
-from engine.api.routes.operators import Operators
+from engine.api.routes import Rooms, operator_routes, register, reload
 from engine.api.server import Limits, Server
-from engine.domain.events.facade import Events
 from engine.version import VERSION
+
+if TYPE_CHECKING:
+    from engine.daemon import Engine
 
 CLIENTS_SOCKET = "/var/run/docker.sock"
 
@@ -41,23 +40,29 @@ def status_listener(settings: Settings) -> Listener:
     return UnixListener(Path(settings.exec_root) / "status.sock", settings.group)
 
 
-def status_server(
-    settings: Settings, operators: Operators, events: Events, engine_id: str
-) -> Server:
+def status_server(engine: Engine) -> Server:
     """Depends on nothing: it answers while everything else is down or comes up."""
+    settings = engine.settings
     app = create_app(
-        lambda app: operator_routes(app, operators, events, engine_id), version=VERSION
+        lambda app: operator_routes(app, engine.operators, engine.events, engine.engine_id),
+        version=VERSION,
     )
-    return Server(app, [status_listener(settings)], greet=False, limits=limits(settings))
+    return Server(
+        app,
+        [status_listener(settings)],
+        greet=False,
+        limits=limits(settings),
+        handover=engine.handover,
+    )
 
 
-def api_server(
-    settings: Settings, rooms: Rooms, ready: trio.Event, why: Callable[[], str]
-) -> Server:
-    """Listens from the beginning; until `ready`, for which `why` has the reason, most of it waits."""
+def api_server(engine: Engine, rooms: Rooms) -> Server:
+    """Listens from the beginning; until the engine is ready most of it waits."""
+    settings = engine.settings
     app = create_app(lambda app: register(app, rooms), version=VERSION)
-    guard(app, ready, why)
-    return Server(app, api_listeners(settings), limits=limits(settings))
+    reload.register(app, engine.reloader.reload)
+    guard(app, engine.ready, engine.operators.waiting_for)
+    return Server(app, api_listeners(settings), limits=limits(settings), handover=engine.handover)
 
 
 def tls_of(settings: Settings) -> Tls | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -24,6 +25,9 @@ from engine.models.meters import Reading
 from engine.version import VERSION
 from engine.wiring.listeners import limits
 from supervisors import Node
+
+if TYPE_CHECKING:
+    from engine.daemon import Engine as Daemon
 
 PIECE = 100
 """Containers that are looked at in one step of the loop."""
@@ -65,7 +69,7 @@ class Metrics:
         tree: Callable[[], Node],
         pulse: Pulse,
     ) -> None:
-        self._readings = readings
+        self.readings = readings
         self._containers, self._logs, self._system = rooms
         self._bus = bus
         self._tree = tree
@@ -77,7 +81,7 @@ class Metrics:
             return await trio.to_thread.run_sync(_expose, observed, abandon_on_cancel=True)
 
     async def observe(self) -> Observed:
-        readings = await self._readings.latest()
+        readings = await self.readings.latest()
         cells, glances = self._containers.cells(), []
         for at in range(0, len(cells), PIECE):
             glances += [glance(cell.record) for cell in cells[at : at + PIECE]]
@@ -104,6 +108,13 @@ def _expose(observed: Observed) -> tuple[bytes, str]:
     return expose(observed), CONTENT_TYPE
 
 
+def make_metrics(engine: Daemon) -> Metrics:
+    rooms = engine.containers, engine.logs, engine.system
+    return Metrics(
+        Readings(engine.containers), rooms, engine.bus, lambda: engine.root.status(), engine.pulse
+    )
+
+
 def metrics_listeners(settings: Settings) -> list[Listener]:
     """Where dockerd has it: a socket for plugins, and the address that was asked for."""
     found: list[Listener] = [UnixListener(Path(settings.exec_root) / "metrics.sock", "0", 0o600)]
@@ -112,7 +123,14 @@ def metrics_listeners(settings: Settings) -> list[Listener]:
     return found
 
 
-def metrics_server(settings: Settings, scrape: metrics.Scrape) -> Server:
+def metrics_server(engine: Daemon) -> Server:
     """Prometheus has no token: the address is the operator's own choice, as in dockerd."""
-    app = create_app(lambda app: metrics.register(app, scrape), version=VERSION)
-    return Server(app, metrics_listeners(settings), greet=False, limits=limits(settings))
+    settings = engine.settings
+    app = create_app(lambda app: metrics.register(app, engine.metrics.scrape), version=VERSION)
+    return Server(
+        app,
+        metrics_listeners(settings),
+        greet=False,
+        handover=engine.handover,
+        limits=limits(settings),
+    )

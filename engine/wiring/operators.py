@@ -51,6 +51,7 @@ class Operators:
         self._settings, self._origins = configured
         self.ages = tasks.Ages()
         self.changes = 0
+        self.damage: dict[str, object] = {}
 
     def changed(self, *_: object) -> None:
         """A service of the tree has another state."""
@@ -63,7 +64,11 @@ class Operators:
         return self._pulse.report()
 
     def tree(self) -> dict[str, object]:
-        return {**self._tree().to_dict(), "loop_lag": self._pulse.report()}
+        return {**self._tree().to_dict(), "loop_lag": self._pulse.report(), "damage": self.damage}
+
+    def configure(self, settings: Settings) -> None:
+        """After a reload."""
+        self._settings = settings
 
     def health(self) -> health.Health:
         return health.judge(self._tree(), self._vigil.answers, self._restoring.progress())

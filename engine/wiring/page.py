@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quart_trio import QuartTrio
 
@@ -28,6 +29,9 @@ from engine.wiring.listeners import limits, tls_of
 from engine.wiring.metrics import Readings
 from engine.wiring.operators import Operators
 from supervisors import Node
+
+if TYPE_CHECKING:
+    from engine.daemon import Engine
 
 log = logging.getLogger(__name__)
 
@@ -91,13 +95,13 @@ def page_listeners(settings: Settings) -> list[Listener]:
     return [found]
 
 
-def operators_server(
-    settings: Settings, operators: Operators, rooms: Rooms, readings: Readings, engine_id: str
-) -> Server:
+def operators_server(engine: Engine) -> Server:
     """Read only: there are no other routes on it, and none of them changes anything."""
+    settings, operators, engine_id = engine.settings, engine.operators, engine.engine_id
+    rooms = engine.containers, engine.networks, engine.events
     listeners = page_listeners(settings)
     token = tokens.read_or_make(Path(settings.exec_root) / TOKEN) if listeners else ""
-    source = PageSource(operators, rooms, readings, engine_id)
+    source = PageSource(operators, rooms, engine.metrics.readings, engine_id)
 
     def register(app: QuartTrio) -> None:
         if listeners:
@@ -109,7 +113,11 @@ def operators_server(
         if isinstance(each, TcpListener):
             log.info("the operators' page: %s", address(each, token))
     return Server(
-        create_app(register, version=VERSION), listeners, greet=False, limits=limits(settings)
+        create_app(register, version=VERSION),
+        listeners,
+        greet=False,
+        handover=engine.handover,
+        limits=limits(settings),
     )
 
 

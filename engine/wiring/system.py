@@ -1,43 +1,38 @@
-"""The system room, and what it asks of the others."""
+"""The system room: what /info and /version say, asked of who knows it."""
 
 from __future__ import annotations
 
-from engine.adapters.containerd.client import Containerd
+from typing import TYPE_CHECKING
+
 from engine.adapters.host.programs import RuncVersion
-from engine.domain.containers.facade import Containers
-from engine.domain.events.facade import Events
-from engine.domain.images.facade import Images
-from engine.domain.system.facade import Identity, System
-from engine.domain.system.facts import Facts
+from engine.domain.system.facade import System
 from engine.errors import EngineError
+from engine.wiring.identity import identity
+
+if TYPE_CHECKING:
+    from engine.daemon import Engine
 
 
-def system_room(
-    identity: Identity,
-    facts: Facts,
-    rooms: tuple[Containers, Images, Events, Containerd],
-) -> System:
-    containers, images, events, containerd = rooms
-
-    def image_count() -> int:
+def make_system(engine: Engine) -> System:
+    def images() -> int:
         try:
-            return len(images.everything())
+            return len(engine.images.everything())
         except EngineError:
             return 0
 
-    async def containerd_version() -> tuple[str, str]:
+    async def containerd() -> tuple[str, str]:
         try:
-            return await containerd.version()
+            return await engine.containerd.version()
         except EngineError:
             return "", ""
 
     return System(
-        identity,
-        facts,
-        census=containers,
-        images=image_count,
-        listeners=lambda: events.listeners,
-        containerd=containerd_version,
+        identity(engine.settings, engine.choices, engine.data.path, engine.address),
+        engine.facts,
+        census=engine.containers,
+        images=images,
+        listeners=lambda: engine.events.listeners,
+        containerd=containerd,
         runc=RuncVersion("runc"),
-        tallies=containers.tallies,
+        tallies=engine.containers.tallies,
     )

@@ -25,6 +25,7 @@ SUBJECT = r"root/containers/(?!BYSTANDER)[0-9a-f]{12}"
 SERVICES = {
     "keeper": "root/keeper",
     "memory": "root/memory",
+    "watchdog": "root/watchdog",
     "vigil": "root/vigil",
     "store": "root/store",
     "events": "root/events",

@@ -229,7 +229,6 @@ class Steps:
         found = await self._prober.probe(self._state.image, config, self._work.bench)
         if found is None:
             return False
-        await self._work.bench.hold(found)
         await self._talk.say(" ---> Using cache\n")
         self._state.image = found
         return True

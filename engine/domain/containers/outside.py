@@ -28,6 +28,7 @@ from engine.domain.system.tallies import Tallies
 class Outside:
     """`init_layers` and `users` remember what was found for an image, under the snapshots' names.
 
+    `spared` are IDs whose records are damaged: nothing of theirs is swept away.
     `shutting_down` says that the ends of containers from now on are the daemon's wish, not their users'.
     """
 
@@ -51,6 +52,7 @@ class Outside:
     restarts: Schedule = field(default_factory=Schedule)
     tallies: Tallies = field(default_factory=Tallies)
     shutting_down: bool = False
+    spared: frozenset[str] = frozenset()
 
     def directory(self, container_id: str) -> Path:
         return self.settings.data_root / "containers" / container_id

@@ -78,14 +78,18 @@ class Workbench:
         self._lease = lease
         self._now_ns = now_ns
         self._own = {ENGINE: store.engine_id}
+        self._held: set[str] = set()
 
     async def hold(self, image: Image) -> None:
-        """Keep an image that others may remove meanwhile."""
+        """Keep an image that others may remove meanwhile. What a step is made on is held by itself."""
+        if image.id in self._held:
+            return
         leases = self._stores.leases
         await leases.add_resource(self._lease, Resource(image.manifest.digest, "content"))
         if image.chain_id:
             kind = f"snapshots/{self._snapshotter}"
             await leases.add_resource(self._lease, Resource(image.chain_id, kind))
+        self._held.add(image.id)
 
     @asynccontextmanager
     async def space(self, parent: Image | None) -> AsyncIterator[Space]:
@@ -105,6 +109,8 @@ class Workbench:
         make = snapshots.view if how == "view" else snapshots.prepare
         key = f"trimaran-build-{secrets.token_hex(8)}"
         chain = parent.chain_id if parent else ""
+        if parent is not None:
+            await self.hold(parent)
         mounts = await make(key, chain, labels=self._own, lease=self._lease)
         try:
             yield Space(key, mounts)
@@ -119,6 +125,8 @@ class Workbench:
         layer: tuple[Space, AsyncGenerator[bytes, None]] | None = None,
     ) -> Image:
         """The step's image, entered without a name. `layer` is a space and the tar of what is in it."""
+        if parent is not None:
+            await self.hold(parent)
         before = parent.config if parent else self._nothing()
         layers, sizes = (parent.layers, parent.layer_sizes) if parent else ((), ())
         empty = True
@@ -265,6 +273,7 @@ class Workbench:
         # Shielded: a client that leaves now must not take the lease away before the record is there.
         with trio.move_on_after(_ENTRY, shield=True):
             await self._mailbox.ask(Adopt(image, ()))
+            self._held.add(image.id)  # it was made under the lease
             return self._store.catalogue.images[image.id]
         raise DeadlineExceeded("the image could not be entered in time")
 

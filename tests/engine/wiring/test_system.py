@@ -1,31 +1,20 @@
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 from engine.errors import Unavailable
-from engine.wiring.system import system_room
-from tests.engine.domain.system.test_facade import system
-from tests.fakes.host import FACTS
+from engine.wiring.system import make_system
+from tests.engine.test_daemon import close, engine_of
 
 
-class Away:
-    """Rooms and a containerd that have nothing to say."""
+async def test_what_is_away_is_told_as_nothing(tmp_path: Path) -> None:
+    engine = engine_of(tmp_path, containerd="embedded")
 
-    listeners = 3
-    tallies = None
+    async def away() -> tuple[str, str]:
+        raise Unavailable("containerd is away")
 
-    def counts(self) -> tuple[int, int, int]:
-        return 1, 2, 3
-
-    def everything(self) -> list[Any]:
-        raise Unavailable("not there yet")
-
-    async def version(self) -> tuple[str, str]:
-        raise Unavailable("away")
-
-
-async def test_info_is_told_whoever_is_away() -> None:
-    away: Any = Away()
-    info = await system_room(system().identity, FACTS, (away, away, away, away)).info()
-    assert (info.images, info.containers, info.n_events_listener) == (0, 6, 3)
-    assert info.containerd_commit.id == ""
+    engine.containerd.version = away  # type: ignore[method-assign]
+    info = await make_system(engine).info()
+    assert (info.images, info.containerd_commit.id) == (0, "")
+    assert info.id == engine.engine_id
+    close(engine)

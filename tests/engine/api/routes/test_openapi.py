@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from quart_trio import QuartTrio
 
-from engine.api.routes import metrics, page, unserved
+from engine.api.routes import metrics, page, reload, unserved
 from engine.api.routes.openapi import FILE
 from tests.engine.api.routes.house import house
 
@@ -58,6 +58,7 @@ async def test_each_route_is_described_and_nothing_else(tmp_path: Path) -> None:
             register(app, at.rooms())
             page.register(app, nothing)
             metrics.register(app, nothing)
+            reload.register(app, nothing)
 
         app = create_app(everything)
         refused = {
