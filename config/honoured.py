@@ -22,7 +22,7 @@ _HONOURED = frozenset({
     "ip-masq", "iptables", "containerd-namespace", "containerd-plugin-namespace",
     "data-root", "debug", "default-cgroupns-mode", "default-ipc-mode", "default-runtime", "default-ulimits", "default-shm-size", "dns",
     "dns-opts", "dns-search", "exec-root", "group", "hosts", "init", "init-path", "labels",
-    "insecure-registries", "live-restore", "log-driver", "log-level", "log-opts",
+    "insecure-registries", "metrics-addr", "operator-addr", "live-restore", "log-driver", "log-level", "log-opts",
     "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts",
     "mtu", "no-new-privileges", "pidfile", "proxies", "registry-mirrors",
     "runtimes", "seccomp-profile", "shutdown-timeout", "storage-collection", "tls", "tlscacert", "tlscert", "tlskey",

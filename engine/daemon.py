@@ -63,13 +63,16 @@ from engine.domain.logs.facade import Logs
 from engine.domain.system.disk import DiskReport
 from engine.domain.system.memory import MemoryService
 from engine.domain.system.pulse import Pulse, PulseService
+from engine.domain.system.tallies import Tallies
 from engine.domain.system.vigil import Vigil, VigilService
 from engine.wiring.builds import make_builds
 from engine.wiring.choices import wanted_choices
 from engine.wiring.listeners import api_server, status_server
 from engine.wiring.live import make_reloader
+from engine.wiring.metrics import make_metrics, metrics_server
 from engine.wiring.networks import networks_room, volumes_room
 from engine.wiring.operators import Announced, Operators
+from engine.wiring.page import operators_server
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.rooms import (
     container_settings,
@@ -115,7 +118,9 @@ class Engine:
         self._reach_containerd()
         self._furnish()
         self.reloader = make_reloader(self, reread or (lambda: Loaded(settings, {})))
-        self.root = Supervisor("root", self._children(), max_restarts=3, period=300.0)
+        self.root = Supervisor(
+            "root", self._children(), max_restarts=3, period=300.0, on_change=self.operators.changed
+        )
 
     # the passive parts: they outlive every service
 
@@ -156,7 +161,7 @@ class Engine:
         )
 
     def _furnish(self) -> None:
-        self.pulse = Pulse()
+        self.pulse, self.tallies = Pulse(), Tallies()
         self.notifier = Notifier.taken_from(os.environ, os.getpid())
         self.registries = RemoteRegistries(registry_settings(self.settings, os.environ))
         self.images = Images(
@@ -172,7 +177,7 @@ class Engine:
         self.resolver = ResolverClient(self.exec_root / "resolver.sock")
         state = self.database, self.journal
         self.networks = networks_room(
-            *(self.settings, self.engine_id, self.exec_root), state, self.resolver
+            *(self.settings, self.engine_id, self.exec_root), state, self.resolver, self.tallies
         )
         self.volumes = volumes_room(self.data.path, self.exec_root, state)
         self.logs = Logs(self.data.path / "logs", open_sink)
@@ -190,6 +195,7 @@ class Engine:
             settings=container_settings(self.settings, self.choices, self.facts, self.data.path),
             holder=self.keeper,
             logs=self.logs,
+            tallies=self.tallies,
         )
         self.room = Room(self.outside)
         self.exec_store = ExecStore()
@@ -218,6 +224,7 @@ class Engine:
             self.pulse,
             (self.settings, self.origins),
         )
+        self.metrics = make_metrics(self)
         self.operators.damage = damage(self)
 
     # the services
@@ -284,6 +291,10 @@ class Engine:
                 factory=self.storage.service,
                 depends_on=("volumes", "images", "containers"),
                 mailboxes=(self.storage.mailbox,),
+            ),
+            ChildSpec(name="metrics", factory=lambda: metrics_server(self)),
+            ChildSpec(
+                name="operators", factory=lambda: operators_server(self), depends_on=("events",)
             ),
             # Up early, behind its gate; `stop` sees to it that it is the first one down.
             ChildSpec(name="api", factory=self._api, depends_on=("events",)),

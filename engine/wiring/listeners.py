@@ -25,7 +25,7 @@ CLIENTS_SOCKET = "/var/run/docker.sock"
 def api_listeners(settings: Settings) -> list[Listener]:
     """The hosts asked for; without any our own socket, and the one where clients look that were told nothing."""
     hosts = [str(host) for host in api_hosts(settings, os.environ, os.getpid())]
-    tls = _tls(settings)
+    tls = tls_of(settings)
     listeners = [parse_address(host, group=settings.group, tls=tls) for host in hosts]
     if hosts == [f"unix://{settings.socket_path}"] and not settings.hosts:
         listeners.append(UnixListener(Path(CLIENTS_SOCKET), settings.group, spare=True))
@@ -65,7 +65,7 @@ def api_server(engine: Engine, rooms: Rooms) -> Server:
     return Server(app, api_listeners(settings), limits=limits(settings), handover=engine.handover)
 
 
-def _tls(settings: Settings) -> Tls | None:
+def tls_of(settings: Settings) -> Tls | None:
     """For every TCP listener, once TLS was asked for: a root API never falls back to plain text."""
     if not settings.uses_tls:
         return None

@@ -13,7 +13,7 @@ from config.origins import Origin, Origins
 from config.schema import KEYS, Settings
 from engine.domain.containers.restoring import Restoring
 from engine.domain.system import health, tasks
-from engine.domain.system.pulse import Pulse
+from engine.domain.system.pulse import Lag, Pulse
 from engine.domain.system.vigil import Vigil
 from supervisors import Node
 
@@ -50,7 +50,18 @@ class Operators:
         self._pulse = pulse
         self._settings, self._origins = configured
         self.ages = tasks.Ages()
+        self.changes = 0
         self.damage: dict[str, object] = {}
+
+    def changed(self, *_: object) -> None:
+        """A service of the tree has another state."""
+        self.changes += 1
+
+    def nodes(self) -> Node:
+        return self._tree()
+
+    def lag(self) -> Lag:
+        return self._pulse.report()
 
     def tree(self) -> dict[str, object]:
         return {**self._tree().to_dict(), "loop_lag": self._pulse.report(), "damage": self.damage}

@@ -34,4 +34,5 @@ def make_system(engine: Engine) -> System:
         listeners=lambda: engine.events.listeners,
         containerd=containerd,
         runc=RuncVersion("runc"),
+        tallies=engine.containers.tallies,
     )

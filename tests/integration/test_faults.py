@@ -49,6 +49,8 @@ SERVICES = {
     "watcher": "root/watcher",
     "storage": "root/storage",
     "builds": "root/builds",
+    "metrics": "root/metrics",
+    "operators": "root/operators",
     "api": "root/api",
 }
 # Inside the rest-for-one supervisor the channels depend on the process.

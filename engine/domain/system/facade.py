@@ -14,6 +14,7 @@ import msgspec
 from engine.domain.logs.drivers import DRIVERS
 from engine.domain.logs.timestamps import format_nano
 from engine.domain.system.facts import Facts
+from engine.domain.system.tallies import HOST, Tallies
 from engine.models.system import (
     Commit,
     Component,
@@ -74,6 +75,7 @@ class System:
         listeners: Callable[[], int],
         containerd: Callable[[], Awaitable[tuple[str, str]]],
         runc: Callable[[], Awaitable[tuple[str, str]]],
+        tallies: Tallies | None = None,
     ) -> None:
         self.identity = identity
         self.facts = facts
@@ -82,8 +84,17 @@ class System:
         self._listeners = listeners
         self._containerd = containerd
         self._runc = runc
+        self._tallies = tallies or Tallies()
 
     async def version(self) -> Version:
+        with self._tallies.timing(HOST, "system_version"):
+            return await self._version()
+
+    async def info(self) -> Info:
+        with self._tallies.timing(HOST, "system_info"):
+            return await self._info()
+
+    async def _version(self) -> Version:
         who, facts = self.identity, self.facts
         details = {
             "ApiVersion": who.api_version,
@@ -115,7 +126,7 @@ class System:
             build_time=who.build_time,
         )
 
-    async def info(self) -> Info:
+    async def _info(self) -> Info:
         who, facts = self.identity, self.facts
         running, paused, stopped = self._census.counts()
         containerd, runc = await self._containerd(), await self._runc()
