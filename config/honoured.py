@@ -21,7 +21,7 @@ _HONOURED = frozenset({
     "ipv6", "publish-policy", "userland-proxy", "cgroup-parent", "containerd", "events-retention", "icc", "ip", "ip-forward",
     "ip-masq", "iptables", "containerd-namespace", "containerd-plugin-namespace",
     "data-root", "debug", "default-cgroupns-mode", "default-ipc-mode", "default-runtime", "default-ulimits", "default-shm-size", "dns",
-    "dns-opts", "dns-search", "exec-root", "group", "hosts", "init", "init-path", "labels",
+    "dns-opts", "dns-search", "exec-root", "experimental", "group", "hosts", "init", "init-path", "labels",
     "insecure-registries", "metrics-addr", "operator-addr", "live-restore", "log-driver", "log-level", "log-opts",
     "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts",
     "mtu", "no-new-privileges", "pidfile", "proxies", "registry-mirrors",

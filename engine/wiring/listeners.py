@@ -59,7 +59,9 @@ def status_server(engine: Engine) -> Server:
 def api_server(engine: Engine, rooms: Rooms) -> Server:
     """Listens from the beginning; until the engine is ready most of it waits."""
     settings = engine.settings
-    app = create_app(lambda app: register(app, rooms), version=VERSION)
+    app = create_app(
+        lambda app: register(app, rooms), version=VERSION, experimental=settings.experimental
+    )
     reload.register(app, engine.reloader.reload)
     guard(app, engine.ready, engine.operators.waiting_for)
     return Server(app, api_listeners(settings), limits=limits(settings), handover=engine.handover)

@@ -60,6 +60,7 @@ class Identity(msgspec.Struct, frozen=True):
     http_proxy: str
     https_proxy: str
     no_proxy: str
+    experimental: bool = False
 
 
 class System:
@@ -100,7 +101,7 @@ class System:
             "ApiVersion": who.api_version,
             "Arch": facts.architecture,
             "BuildTime": who.build_time,
-            "Experimental": "false",
+            "Experimental": "true" if who.experimental else "false",
             "GitCommit": who.commit,
             "GoVersion": "",
             "KernelVersion": facts.kernel_release,
@@ -123,6 +124,7 @@ class System:
             os="linux",
             arch=facts.architecture,
             kernel_version=facts.kernel_release,
+            experimental=who.experimental,
             build_time=who.build_time,
         )
 
@@ -151,6 +153,7 @@ class System:
             pids_limit=self._has("pids"),
             ipv4_forwarding=facts.ipv4_forwarding,
             debug=who.debug,
+            experimental_build=who.experimental,
             n_fd=open_files(),
             n_goroutines=0,
             oom_kill_disable=not facts.cgroup_v2,
