@@ -24,7 +24,7 @@ _HONOURED = frozenset({
     "dns-opts", "dns-search", "exec-root", "group", "hosts", "init", "init-path", "labels",
     "insecure-registries", "live-restore", "log-driver", "log-level", "log-opts",
     "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts",
-    "mtu", "no-new-privileges", "pidfile", "proxies", "registry-mirrors",
+    "mtu", "no-new-privileges", "pidfile", "plugin-sockets", "plugin-specs", "proxies", "registry-mirrors",
     "runtimes", "seccomp-profile", "shutdown-timeout", "storage-collection", "tls", "tlscacert", "tlscert", "tlskey",
     "tlsverify", "timeline-retention",
 })  # fmt: skip

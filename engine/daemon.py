@@ -71,6 +71,7 @@ from engine.wiring.identity import identity
 from engine.wiring.listeners import api_server, status_server
 from engine.wiring.networks import networks_room, volumes_room
 from engine.wiring.operators import Announced, Operators
+from engine.wiring.plugins import plugins_room
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.rooms import (
     container_settings,
@@ -156,10 +157,10 @@ class Engine:
         )
         self.resolver = ResolverClient(self.exec_root / "resolver.sock")
         state = self.database, self.journal
-        self.networks = networks_room(
-            *(self.settings, self.engine_id, self.exec_root), state, self.resolver
-        )
-        self.volumes = volumes_room(self.data.path, self.exec_root, state)
+        known = self.settings, self.engine_id, self.exec_root
+        self.networks = networks_room(*known, state, self.resolver)
+        self.plugins = plugins_room(self.settings)
+        self.volumes = volumes_room(self.data.path, self.exec_root, state, self.plugins)
         self.logs = Logs(self.data.path / "logs", open_sink)
         self.keeper = FifoKeeper(self.exec_root / "keeper.sock")
         self.outside = Outside(
@@ -198,10 +199,9 @@ class Engine:
         self.vigil = Vigil({"runtime": self.containerd.version})
         self.operators = Operators(
             lambda: self.root.status(),
-            self.vigil,
-            self.room.restoring,
-            self.pulse,
+            *(self.vigil, self.room.restoring, self.pulse),
             (self.settings, self.origins),
+            self.plugins.report,
         )
 
     def _system(self) -> System:
@@ -213,6 +213,7 @@ class Engine:
             listeners=lambda: self.events.listeners,
             containerd=self._containerd_version,
             runc=RuncVersion("runc"),
+            volume_drivers=self.volumes.drivers,
         )
 
     def _image_count(self) -> int:
@@ -235,9 +236,7 @@ class Engine:
             ChildSpec(name="keeper", factory=lambda: KeeperService(self.keeper)),
             ChildSpec(name="resolver", factory=lambda: ResolverService(self.resolver)),
             ChildSpec(name="pulse", factory=lambda: PulseService(self.pulse)),
-            ChildSpec(
-                name="memory", factory=lambda: MemoryService(memory.resident, memory.release)
-            ),
+            ChildSpec(name="memory", factory=self._memory),
             ChildSpec(name="vigil", factory=lambda: VigilService(self.vigil)),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(
@@ -256,15 +255,18 @@ class Engine:
                 grace=CONTAINERD_GRACE + 5,
             ),
             ChildSpec(
+                name="plugins", factory=self.plugins.service, depends_on=("store", "runtime")
+            ),
+            ChildSpec(
                 name="network",
                 factory=self.networks.service,
-                depends_on=("store", "resolver"),
+                depends_on=("store", "resolver", "plugins"),
                 mailboxes=(self.networks.mailbox,),
             ),
             ChildSpec(
                 name="volumes",
                 factory=self.volumes.service,
-                depends_on=("store",),
+                depends_on=("store", "plugins"),
                 mailboxes=(self.volumes.mailbox,),
             ),
             ChildSpec(
@@ -280,9 +282,7 @@ class Engine:
                 depends_on=("store", "events", "runtime", "network", "volumes", "images", "logs"),
             ),
             ChildSpec(
-                name="builds",
-                factory=self.builds.service,
-                depends_on=("store", "images", "containers"),
+                name="builds", factory=self.builds.service, depends_on=("images", "containers")
             ),
             ChildSpec(name="watcher", factory=self._watcher, depends_on=("containers",)),
             ChildSpec(
@@ -334,6 +334,9 @@ class Engine:
                 factory=lambda: RestartManager(self.outside.restarts, self.nursery.again),
             ),
         )
+
+    def _memory(self) -> MemoryService:
+        return MemoryService(memory.resident, memory.release)
 
     def _store_service(self) -> StoreService:
         return StoreService(self.database, self.commits, self.bus.committed, self.bus.resume)

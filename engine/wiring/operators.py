@@ -43,16 +43,19 @@ class Operators:
         restoring: Restoring,
         pulse: Pulse,
         configured: tuple[Settings, Origins],
+        plugins: Callable[[], list[dict[str, object]]] = list,
     ) -> None:
         self._tree = tree
         self._vigil = vigil
         self._restoring = restoring
         self._pulse = pulse
         self._settings, self._origins = configured
+        self._plugins = plugins
         self.ages = tasks.Ages()
 
     def tree(self) -> dict[str, object]:
-        return {**self._tree().to_dict(), "loop_lag": self._pulse.report()}
+        own = {"loop_lag": self._pulse.report(), "plugins": self._plugins()}
+        return {**self._tree().to_dict(), **own}
 
     def health(self) -> health.Health:
         return health.judge(self._tree(), self._vigil.answers, self._restoring.progress())

@@ -59,6 +59,8 @@ FORMS: list[tuple[str, list[str], Any, Any]] = [
     ("timeline-retention", ["--timeline-retention=48h"], "48h", 48 * 3600),
     ("events-retention", ["--events-retention", "count=5,age=2h", "--events-retention=bytes=1m"],
      {"count": 5, "age": "2h", "bytes": "1m"}, EventsRetention(5, 7200, 1 << 20)),
+    ("plugin-sockets", ["--plugin-sockets=/run/p"], "/run/p", "/run/p"),
+    ("plugin-specs", ["--plugin-specs=/etc/a", "--plugin-specs=/etc/b"], ["/etc/a", "/etc/b"], ("/etc/a", "/etc/b")),
     ("authorization-plugins", ["--authorization-plugin", "a"], ["a"], ("a",)),
     ("hosts", ["-H", "fd://", "--host=tcp://:1"], ["fd://", "tcp://:1"], ("fd://", "tcp://:1")),
     ("group", ["-Gwheel"], "wheel", "wheel"),

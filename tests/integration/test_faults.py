@@ -32,6 +32,7 @@ SERVICES = {
     "control": "root/runtime/channel-control",
     "bulk": "root/runtime/channel-bulk",
     "event channel": "root/runtime/channel-events",
+    "plugins": "root/plugins",
     "network": "root/network",
     "resolver": "root/resolver",
     "volumes": "root/volumes",

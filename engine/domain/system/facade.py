@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -74,6 +74,7 @@ class System:
         listeners: Callable[[], int],
         containerd: Callable[[], Awaitable[tuple[str, str]]],
         runc: Callable[[], Awaitable[tuple[str, str]]],
+        volume_drivers: Callable[[], Sequence[str]] = lambda: ("local",),
     ) -> None:
         self.identity = identity
         self.facts = facts
@@ -82,6 +83,7 @@ class System:
         self._listeners = listeners
         self._containerd = containerd
         self._runc = runc
+        self._volume_drivers = volume_drivers
 
     async def version(self) -> Version:
         who, facts = self.identity, self.facts
@@ -129,7 +131,9 @@ class System:
             driver=who.snapshotter,
             driver_status=[("driver-type", "io.containerd.snapshotter.v1")],
             plugins=Plugins(
-                volume=["local"], network=["bridge", "host", "null"], log=list(DRIVERS)
+                volume=list(self._volume_drivers()),
+                network=["bridge", "host", "null"],
+                log=list(DRIVERS),
             ),
             memory_limit=self._has("memory"),
             swap_limit=facts.swap_limit,
