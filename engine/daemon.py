@@ -236,7 +236,9 @@ class Engine:
             ChildSpec(name="keeper", factory=lambda: KeeperService(self.keeper)),
             ChildSpec(name="resolver", factory=lambda: ResolverService(self.resolver)),
             ChildSpec(name="pulse", factory=lambda: PulseService(self.pulse)),
-            ChildSpec(name="memory", factory=self._memory),
+            ChildSpec(
+                name="memory", factory=lambda: MemoryService(memory.resident, memory.release)
+            ),
             ChildSpec(name="vigil", factory=lambda: VigilService(self.vigil)),
             ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
             ChildSpec(
@@ -335,9 +337,6 @@ class Engine:
             ),
         )
 
-    def _memory(self) -> MemoryService:
-        return MemoryService(memory.resident, memory.release)
-
     def _store_service(self) -> StoreService:
         return StoreService(self.database, self.commits, self.bus.committed, self.bus.resume)
 
@@ -374,7 +373,8 @@ class Engine:
             disk=DiskReport(self.containers, self.images, self.volumes),
             operators=self.operators,
         )
-        return api_server(self.settings, rooms, self.ready, self.operators.waiting_for)
+        waiting_for = self.operators.waiting_for
+        return api_server(self.settings, rooms, self.plugins, self.ready, waiting_for)
 
     # its life
 

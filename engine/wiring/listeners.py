@@ -18,6 +18,8 @@ from engine.api.routes import Rooms, operator_routes, register
 from engine.api.routes.operators import Operators
 from engine.api.server import Limits, Server
 from engine.domain.events.facade import Events
+from engine.domain.plugins.authorization import Authorization
+from engine.domain.plugins.facade import Plugins
 from engine.version import VERSION
 
 CLIENTS_SOCKET = "/var/run/docker.sock"
@@ -52,10 +54,12 @@ def status_server(
 
 
 def api_server(
-    settings: Settings, rooms: Rooms, ready: trio.Event, why: Callable[[], str]
+    settings: Settings, rooms: Rooms, plugins: Plugins, ready: trio.Event, why: Callable[[], str]
 ) -> Server:
     """Listens from the beginning; until `ready`, for which `why` has the reason, most of it waits."""
     app = create_app(lambda app: register(app, rooms), version=VERSION)
+    if settings.authorization_plugins:
+        app.judge = Authorization(settings.authorization_plugins, plugins.get)
     guard(app, ready, why)
     return Server(app, api_listeners(settings), limits=limits(settings))
 

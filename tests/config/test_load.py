@@ -18,7 +18,7 @@ from config.sections import AddressPool, EventsRetention, Proxies, Runtime, Ulim
 
 PREFIX = "unable to configure the Docker daemon with file /f: "
 CHECKED = PREFIX + "configuration validation from file failed: "
-REFUSED = {"authorization-plugins", "rootless", "selinux-enabled", "userns-remap"}
+REFUSED = {"rootless", "selinux-enabled", "userns-remap"}
 
 
 def reader(content: str) -> Callable[[str], bytes]:

@@ -59,6 +59,7 @@ class Identity(msgspec.Struct, frozen=True):
     http_proxy: str
     https_proxy: str
     no_proxy: str
+    authorization: list[str] = []
 
 
 class System:
@@ -133,6 +134,7 @@ class System:
             plugins=Plugins(
                 volume=list(self._volume_drivers()),
                 network=["bridge", "host", "null"],
+                authorization=self.identity.authorization or None,
                 log=list(DRIVERS),
             ),
             memory_limit=self._has("memory"),
