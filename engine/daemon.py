@@ -25,7 +25,6 @@ from engine.adapters.host.identity import DataRoot
 from engine.adapters.host.probe import HostProbe
 from engine.adapters.host.programs import RuncVersion
 from engine.adapters.keeper import FifoKeeper, KeeperService
-from engine.adapters.logsinks import open_sink
 from engine.adapters.registry.registries import RemoteRegistries
 from engine.adapters.resolver import ResolverClient, ResolverService
 from engine.adapters.rootfs.files import HostFiles
@@ -58,7 +57,6 @@ from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
-from engine.domain.logs.facade import Logs
 from engine.domain.system.disk import DiskReport
 from engine.domain.system.facade import System
 from engine.domain.system.memory import MemoryService
@@ -71,7 +69,7 @@ from engine.wiring.identity import identity
 from engine.wiring.listeners import api_server, status_server
 from engine.wiring.networks import networks_room, volumes_room
 from engine.wiring.operators import Announced, Operators
-from engine.wiring.plugins import plugins_room
+from engine.wiring.plugins import logs_room, plugins_room
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.rooms import (
     container_settings,
@@ -161,7 +159,7 @@ class Engine:
         self.networks = networks_room(*known, state, self.resolver)
         self.plugins = plugins_room(self.settings)
         self.volumes = volumes_room(self.data.path, self.exec_root, state, self.plugins)
-        self.logs = Logs(self.data.path / "logs", open_sink)
+        self.logs = logs_room(self.data.path, self.exec_root, self.plugins)
         self.keeper = FifoKeeper(self.exec_root / "keeper.sock")
         self.outside = Outside(
             runtime=self.containerd,
@@ -214,6 +212,7 @@ class Engine:
             containerd=self._containerd_version,
             runc=RuncVersion("runc"),
             volume_drivers=self.volumes.drivers,
+            log_drivers=self.logs.drivers,
         )
 
     def _image_count(self) -> int:

@@ -12,6 +12,7 @@ import json
 import os
 import socketserver
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -61,6 +62,8 @@ class Handler(BaseHTTPRequestHandler):
             self.volume(name, asked, mode)
         elif kind == "AuthZPlugin":
             self.authorize(name, asked)
+        elif kind == "LogDriver":
+            self.log_driver(name, asked)
         else:
             self.answer({"Err": "no such call"}, 404)
 
@@ -94,6 +97,25 @@ class Handler(BaseHTTPRequestHandler):
         elif call == "Get":
             found = {"Name": name, "Mountpoint": str(place), "Status": {"kept": "here"}}
             self.answer({"Volume": found, "Err": ""})
+
+    def log_driver(self, call: str, asked: dict[str, Any]) -> None:
+        if call == "StartLogging":
+            if "fail" in asked["Info"]["Config"]:
+                self.answer({"Err": asked["Info"]["Config"]["fail"]})
+                return
+            reader = threading.Thread(target=self.read_log, args=(asked["File"],), daemon=True)
+            reader.start()
+        self.answer({"Err": ""})
+
+    def read_log(self, path: str) -> None:
+        """Each entry as a line of JSON: source, time, text, whether partial."""
+        with open(path, "rb") as pipe, (self.server.directory / "log").open("a") as kept:
+            while len(size := pipe.read(4)) == 4:
+                fields = fields_of(pipe.read(int.from_bytes(size, "big")))
+                text = bytes(fields[3]).decode()
+                line = [bytes(fields[1]).decode(), fields[2], text, bool(fields.get(4))]
+                kept.write(json.dumps(line) + "\n")
+                kept.flush()
 
     def authorize(self, call: str, asked: dict[str, Any]) -> None:
         """`deny` holds {"call", "path", "body"}: texts that the request has to contain."""
@@ -136,6 +158,33 @@ class Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             for _ in range(1600):
                 self.wfile.write(b" " * 65536)
+
+
+def fields_of(message: bytes) -> dict[int, Any]:
+    """The fields of a protobuf message: numbers and bytes."""
+    found: dict[int, Any] = {}
+    at = 0
+
+    def varint() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while at < len(message):
+        key = varint()
+        if key & 7 == 0:
+            found[key >> 3] = varint()
+        else:
+            size = varint()
+            found[key >> 3] = message[at : at + size]
+            at += size
+    return found
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import time
 
 from engine.domain.plugins.plugin import LIMIT, Object, Plugin
 from engine.domain.plugins.ports import Directory, Wire
-from engine.domain.plugins.service import PluginsService
+from engine.domain.plugins.service import Errand, Errands, PluginsService
 
 __all__ = ["LIMIT", "Object", "Plugin", "Plugins"]
 
@@ -21,9 +21,14 @@ class Plugins:
         self._directory = directory
         self._wire = wire
         self._known: dict[str, Plugin] = {}
+        self._errands = Errands()
 
     def service(self) -> PluginsService:
-        return PluginsService(self._known)
+        return PluginsService(self._known, self._errands, self.get)
+
+    def later(self, name: str, kind: str, method: str, body: Object) -> None:
+        """Tell a plugin something that nobody waits for; once, whether it takes it or not."""
+        self._errands.add(Errand(name, kind, method, body))
 
     async def get(self, name: str, kind: str) -> Plugin:
         """The active plugin of that name and kind, within 5 seconds.

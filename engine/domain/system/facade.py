@@ -76,6 +76,7 @@ class System:
         containerd: Callable[[], Awaitable[tuple[str, str]]],
         runc: Callable[[], Awaitable[tuple[str, str]]],
         volume_drivers: Callable[[], Sequence[str]] = lambda: ("local",),
+        log_drivers: Callable[[], Sequence[str]] = lambda: DRIVERS,
     ) -> None:
         self.identity = identity
         self.facts = facts
@@ -85,6 +86,7 @@ class System:
         self._containerd = containerd
         self._runc = runc
         self._volume_drivers = volume_drivers
+        self._log_drivers = log_drivers
 
     async def version(self) -> Version:
         who, facts = self.identity, self.facts
@@ -135,7 +137,7 @@ class System:
                 volume=list(self._volume_drivers()),
                 network=["bridge", "host", "null"],
                 authorization=self.identity.authorization or None,
-                log=list(DRIVERS),
+                log=list(self._log_drivers()),
             ),
             memory_limit=self._has("memory"),
             swap_limit=facts.swap_limit,

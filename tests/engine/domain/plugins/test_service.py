@@ -29,3 +29,19 @@ async def test_plugin_that_comes_back_is_noticed_without_a_request(
         await trio.sleep(15)
         assert room.report()[0]["breaker"] == "closed"
         await service.stop()
+
+
+async def test_errands_are_run_and_their_failures_are_nobodys(autojump_clock: MockClock) -> None:
+    host = FakePlugins()
+    host.add("log", "LogDriver", LogDriver__StopLogging={"Err": "unknown"})
+    room = Plugins(host, host)
+    room.later("none", "LogDriver", "LogDriver.StopLogging", {})
+    room.later("log", "LogDriver", "LogDriver.StopLogging", {})
+    service = room.service()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(lambda task_status: service.run(task_status=task_status))
+        await trio.sleep(5)
+        room.later("log", "LogDriver", "LogDriver.StopLogging", {})
+        await trio.sleep(5)
+        await service.stop()
+    assert host.calls.count("log /LogDriver.StopLogging") == 2
