@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import trio
@@ -67,6 +68,7 @@ from engine.wiring.builds import make_builds
 from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.listeners import api_server, status_server
+from engine.wiring.managed import managed_room
 from engine.wiring.networks import networks_room, volumes_room
 from engine.wiring.operators import Announced, Operators
 from engine.wiring.plugins import logs_room, plugins_room
@@ -134,12 +136,8 @@ class Engine:
         self.leave_running = False
 
     def _client(self, channel: str) -> Containerd:
-        return Containerd(
-            self.channels[channel],
-            self.channels["bulk"],
-            namespace=self.choices.namespace,
-            snapshotter=self.choices.snapshotter,
-        )
+        place = {"namespace": self.choices.namespace, "snapshotter": self.choices.snapshotter}
+        return Containerd(self.channels[channel], self.channels["bulk"], **place)
 
     def _furnish(self) -> None:
         self.pulse = Pulse()
@@ -157,7 +155,8 @@ class Engine:
         state = self.database, self.journal
         known = self.settings, self.engine_id, self.exec_root
         self.networks = networks_room(*known, state, self.resolver)
-        self.plugins = plugins_room(self.settings)
+        self.managed = managed_room(self)
+        self.plugins = plugins_room(self.settings, self.managed.endpoint)
         self.volumes = volumes_room(self.data.path, self.exec_root, state, self.plugins)
         self.logs = logs_room(self.data.path, self.exec_root, self.plugins)
         self.keeper = FifoKeeper(self.exec_root / "keeper.sock")
@@ -216,18 +215,14 @@ class Engine:
         )
 
     def _image_count(self) -> int:
-        try:
+        with suppress(EngineError):
             return len(self.images.everything())
-        except EngineError:
-            return 0
+        return 0
 
     async def _containerd_version(self) -> tuple[str, str]:
-        try:
+        with suppress(EngineError):
             return await self.containerd.version()
-        except EngineError:
-            return "", ""
-
-    # the services
+        return "", ""
 
     def _children(self) -> Sequence[ChildSpec]:
         return (
@@ -239,7 +234,7 @@ class Engine:
                 name="memory", factory=lambda: MemoryService(memory.resident, memory.release)
             ),
             ChildSpec(name="vigil", factory=lambda: VigilService(self.vigil)),
-            ChildSpec(name="store", factory=self._store_service, mailboxes=(self.commits,)),
+            ChildSpec(name="store", factory=self._store, mailboxes=(self.commits,)),
             ChildSpec(
                 name="events",
                 factory=lambda: EventsService(self.database, self.limits),
@@ -256,8 +251,13 @@ class Engine:
                 grace=CONTAINERD_GRACE + 5,
             ),
             ChildSpec(
-                name="plugins", factory=self.plugins.service, depends_on=("store", "runtime")
+                name="managed",
+                factory=self.managed.service,
+                depends_on=("store", "runtime"),
+                mailboxes=(self.managed.mailbox,),
+                grace=CONTAINERD_GRACE,
             ),
+            ChildSpec(name="plugins", factory=self.plugins.service, depends_on=("managed",)),
             ChildSpec(
                 name="network",
                 factory=self.networks.service,
@@ -313,6 +313,7 @@ class Engine:
         return (process, *channels)
 
     def _container_services(self) -> Sequence[ChildSpec]:
+        outside = self.outside
         return (
             ChildSpec(
                 name="service",
@@ -327,16 +328,16 @@ class Engine:
             ChildSpec(
                 name="leavings",
                 factory=lambda: LeavingsService(
-                    self.outside.leavings, self.outside.runtime, self.outside.leftovers
+                    outside.leavings, outside.runtime, outside.leftovers
                 ),
             ),
             ChildSpec(
                 name="restarts",
-                factory=lambda: RestartManager(self.outside.restarts, self.nursery.again),
+                factory=lambda: RestartManager(outside.restarts, self.nursery.again),
             ),
         )
 
-    def _store_service(self) -> StoreService:
+    def _store(self) -> StoreService:
         return StoreService(self.database, self.commits, self.bus.committed, self.bus.resume)
 
     def _containerd_process(self) -> EmbeddedContainerd:
@@ -364,6 +365,7 @@ class Engine:
             prunes=Prunes(self.room, self.containers),
             execs=self.execs,
             images=self.images,
+            managed=self.managed,
             events=self.events,
             networks=self.networks,
             volumes=self.volumes,
@@ -372,8 +374,7 @@ class Engine:
             disk=DiskReport(self.containers, self.images, self.volumes),
             operators=self.operators,
         )
-        waiting_for = self.operators.waiting_for
-        return api_server(self.settings, rooms, self.plugins, self.ready, waiting_for)
+        return api_server(self.settings, rooms, self.plugins, self.ready)
 
     # its life
 
@@ -384,8 +385,8 @@ class Engine:
 
     async def stop(self) -> None:
         """An orderly end: the containers first (unless they are to live on), then the tree from its leaves."""
-        running = any(cell.running for cell in self.room.registry)
-        self.leave_running = self.settings.live_restore and running
+        alive = any(cell.running for cell in self.room.registry)
+        self.leave_running = self.settings.live_restore and alive
         if not self.leave_running:
             await stop_all(self.room, self.containers, self.settings.shutdown_timeout)
         if self.embedded is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import trio
@@ -53,14 +52,12 @@ def status_server(
     return Server(app, [status_listener(settings)], greet=False, limits=limits(settings))
 
 
-def api_server(
-    settings: Settings, rooms: Rooms, plugins: Plugins, ready: trio.Event, why: Callable[[], str]
-) -> Server:
-    """Listens from the beginning; until `ready`, for which `why` has the reason, most of it waits."""
+def api_server(settings: Settings, rooms: Rooms, plugins: Plugins, ready: trio.Event) -> Server:
+    """Listens from the beginning; until `ready`, which the operators know the reason for, most of it waits."""
     app = create_app(lambda app: register(app, rooms), version=VERSION)
     if settings.authorization_plugins:
         app.judge = Authorization(settings.authorization_plugins, plugins.get)
-    guard(app, ready, why)
+    guard(app, ready, rooms.operators.waiting_for)
     return Server(app, api_listeners(settings), limits=limits(settings))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from config.schema import Settings
@@ -12,11 +13,28 @@ from engine.domain.logs.drivers import DRIVERS
 from engine.domain.logs.facade import Logs
 from engine.domain.logs.ports import Destination, Sink
 from engine.domain.plugins.facade import LOG, Plugins
+from engine.domain.plugins.ports import Endpoint
 
 
-def plugins_room(settings: Settings) -> Plugins:
-    specs = [Path(each) for each in settings.plugin_specs]
-    return Plugins(HostDirectory(Path(settings.plugin_sockets), specs), HttpWire())
+class AllPlugins:
+    """Managed plugins go before the host's, as on dockerd."""
+
+    def __init__(self, host: HostDirectory, managed: Callable[[str], Endpoint | None]) -> None:
+        self._host = host
+        self._managed = managed
+
+    async def find(self, name: str) -> Endpoint | None:
+        return self._managed(name) or await self._host.find(name)
+
+    async def names(self) -> list[str]:
+        return await self._host.names()
+
+
+def plugins_room(
+    settings: Settings, managed: Callable[[str], Endpoint | None] = lambda _: None
+) -> Plugins:
+    host = HostDirectory(Path(settings.plugin_sockets), map(Path, settings.plugin_specs))
+    return Plugins(AllPlugins(host, managed), HttpWire())
 
 
 class PluginLogs:

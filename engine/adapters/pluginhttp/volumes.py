@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,9 +71,5 @@ class PluginVolumes:
         """A directory of the host: absolute, and never a way out of the root of a plugin that has its own."""
         if not isinstance(found, str) or not found.startswith("/") or "\0" in found:
             raise SystemFailure(f'plugin "{driver}": the mountpoint is no absolute path')
-        return inside((await self._plugins.get(driver, VOLUME)).root, found)
-
-
-def inside(root: str, path: str) -> str:
-    """The absolute path as its owner means it, for one that lives in a root of its own."""
-    return root + os.path.normpath("/" + path.lstrip("/")) if root else path
+        endpoint = (await self._plugins.get(driver, VOLUME)).endpoint
+        return endpoint.on_host(found) if endpoint is not None else found

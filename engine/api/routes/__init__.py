@@ -15,6 +15,7 @@ from engine.api.routes import (
     images,
     networks,
     operators,
+    plugins,
     storage,
     streams,
     system,
@@ -44,6 +45,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         distribution,
         networks,
         volumes,
+        plugins,
         storage,
         timeline,
     ):

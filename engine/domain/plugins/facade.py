@@ -36,6 +36,11 @@ class Plugins:
         NotFound where there is none; Unavailable for one that does not answer.
         """
         found = self._known.get(name)
+        known = found.endpoint if found is not None else None
+        # A managed one may be disabled, or another one of the same name. That is in memory.
+        if known and known.implements and await self._directory.find(name) != known:
+            del self._known[name]
+            found = None
         if found is None:
             found = Plugin(name, self._directory, self._wire)
         await found.need(kind) if found.active else await self._activated(found, kind)

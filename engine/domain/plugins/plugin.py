@@ -72,7 +72,9 @@ class Plugin:
                     if self.breaker.open and not probing and found == self.endpoint:
                         raise Unavailable(self.breaker.reason)
                     self.endpoint = found
-                    self.implements = await self._handshake(found)
+                    if found.implements and probing:
+                        await self._reach(found, "/Plugin.Activate", b"{}", LIMIT)
+                    self.implements = found.implements or await self._handshake(found)
                     self.breaker.worked()
         except trio.TooSlowError:
             raise self._fails(f"it does not answer within {ACTIVATION:.0f} s") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Protocol
 
 import msgspec
@@ -19,13 +20,27 @@ class PluginTls(msgspec.Struct, frozen=True, kw_only=True):
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Where a plugin listens: `address` is `unix:///path` or `tcp://host:port`.
 
-    `root` goes before the paths that it answers with, for one that lives in a root of its own.
+    `root` goes before the paths that it answers with, for one that lives in a root of its own; `propagated` is
+    a path there and the directory of the host that it is. What it `implements` is known of a managed one,
+    which is then not asked.
     """
 
     name: str
     address: str
     tls: PluginTls | None = None
     root: str = ""
+    propagated: tuple[str, str] = ("", "")
+    implements: tuple[str, ...] = ()
+
+    def on_host(self, path: str) -> str:
+        """An absolute path as the plugin means it, which never leads out of its root."""
+        if not self.root:
+            return path
+        path = os.path.normpath("/" + path.lstrip("/"))
+        inside, outside = self.propagated
+        if inside and (path == inside or path.startswith(inside.rstrip("/") + "/")):
+            return outside + path[len(inside.rstrip("/")) :]
+        return self.root + path
 
 
 class NotReached(Exception):

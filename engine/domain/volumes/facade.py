@@ -97,6 +97,11 @@ class Volumes:
         """Those in use, the local one first."""
         return [LOCAL, *self._drivers.active()]
 
+    def uses(self, driver: str) -> bool:
+        """Whether a volume is this driver's; its name as familiar as it was given, the tag `latest` left out or not."""
+        names = {driver, driver.removesuffix(":latest")}
+        return any(each.driver in names for each in self._book.volumes.values())
+
     def mountpoint(self, name: str) -> str:
         """Where the volume's content is on the host, while it is mounted if it has to be."""
         return self._disk.mountpoint(name)

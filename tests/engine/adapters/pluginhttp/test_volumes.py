@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from trio.testing import MockClock
 
-from engine.adapters.pluginhttp.volumes import PluginVolumes, inside
+from engine.adapters.pluginhttp.volumes import PluginVolumes
 from engine.domain.plugins.facade import Plugins
 from engine.errors import NotFound, SystemFailure
 from tests.engine.domain.plugins.fakes import FakePlugins
@@ -56,8 +56,3 @@ async def test_plugin_of_another_kind_is_no_driver(autojump_clock: MockClock) ->
     with pytest.raises(NotFound):
         await drivers.need("log")
     assert drivers.active() == []
-
-
-def test_plugins_own_root_is_never_left() -> None:
-    assert inside("", "/a") == "/a"
-    assert inside("/root", "/a/../../../etc") == "/root/etc"
