@@ -30,7 +30,15 @@ faults *args: setup
 
 # Kill the daemon before and after each of its effects, and a hundred times at random (half an hour); --seed repeats.
 torture *args: setup
-    {{python}} -m pytest -m torture -s tests/integration/test_crashes.py tests/integration/test_torture.py tests/integration/test_lines.py tests/integration/test_event_streams.py tests/integration/test_operators.py tests/integration/test_limits.py "$@"
+    {{python}} -m pytest -m torture -s tests/integration/test_crashes.py tests/integration/test_torture.py tests/integration/test_lines.py tests/integration/test_event_streams.py tests/integration/test_operators.py tests/integration/test_limits.py tests/integration/test_published_under_load.py tests/integration/test_network_churn.py tests/clients/test_names_inside.py "$@"
+
+# Half an hour of mixed work: memory, descriptors and threads stay what they are (SOAK_SECONDS for less).
+soak *args: setup
+    {{python}} -m pytest -m torture -s tests/integration/test_soak.py "$@"
+
+# Every file of the data root damaged in every way; a hundred containers through restarts, kills and upgrades.
+hardships *args: setup
+    {{python}} -m pytest -m torture tests/integration/test_damage.py tests/integration/test_handover.py "$@"
 
 # Checks and all tests: unit, integration on real containerd, real clients.
 test *args: check

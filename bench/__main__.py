@@ -17,8 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import fsyncs
+from bench.builds import BUILDS
 from bench.engines import Contestant, Dockerd, dockerd_program
 from bench.listeners import LISTENED
+from bench.networks import NETWORKS
 from bench.report import line, page
 from bench.samples import Comparison, interleave
 from bench.works import SMOKE, WORKS, Scale, Work
@@ -58,6 +60,8 @@ class Bench:
                 engines.append(stack.enter_context(Dockerd()))
             self._measure(self.wanted(WORKS), engines)
             self._measure(self.wanted(LISTENED), engines)
+            self._measure(self.wanted(BUILDS), engines)
+            self._measure(self.wanted(NETWORKS), engines)
             self._measure(self.wanted(fsyncs.COUNTS), engines, needs="strace")
         self._slow_disk()
         return self.rows

@@ -26,6 +26,8 @@ class Scale:
     megabytes: int = 50
     containers: int = 200
     runs: int = 12
+    files: int = 10_000
+    steps: int = 20
     traced: int = 4
     """Runs under strace, which makes each some seconds long."""
     settle: float = 3.0
@@ -33,7 +35,9 @@ class Scale:
     """Seconds without work before memory is read: both engines give back in their own time."""
 
 
-SMOKE = Scale(rounds=2, megabytes=1, containers=4, runs=4, traced=1, settle=0.2, idle=0.2)
+SMOKE = Scale(
+    rounds=2, megabytes=1, containers=4, runs=4, files=50, steps=4, traced=1, settle=0.2, idle=0.2
+)
 
 
 class Work:

@@ -14,23 +14,26 @@ Verdict = Literal["applied", "unchanged", "needs-restart", "rejected"]
 
 RELOADABLE: frozenset[str] = frozenset({
     # dockerd's own
-    "authorization-plugins", "debug", "default-cgroupns-mode", "default-ipc-mode",
-    "default-runtime", "default-shm-size", "default-stop-timeout", "features",
-    "insecure-registries", "labels", "live-restore", "max-concurrent-downloads",
-    "max-concurrent-uploads", "max-download-attempts", "network-diagnostic-port", "nri-opts",
-    "registry-mirrors", "runtimes", "shutdown-timeout",
-    # what users of dockerd wait for: defaults of new containers, names, pools, retention, listeners
+    "debug", "default-cgroupns-mode", "default-ipc-mode", "default-runtime", "default-shm-size",
+    "default-stop-timeout", "features", "insecure-registries", "labels", "live-restore",
+    "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts",
+    "network-diagnostic-port", "nri-opts", "registry-mirrors", "runtimes", "shutdown-timeout",
+    # what users of dockerd wait for: defaults of new containers, pools, retention, proxies
     "builder", "default-address-pools", "default-ulimits", "dns", "dns-opts", "dns-search",
-    "events-retention", "timeline-retention", "hosts", "init", "log-driver", "log-level", "log-opts", "publish-policy",
-    "tlscacert", "tlscert", "tlskey",
+    "events-retention", "init", "init-path", "log-driver", "log-level", "log-opts",
+    "no-new-privileges", "proxies", "publish-policy", "seccomp-profile", "timeline-retention",
 })  # fmt: skip
 """Keys that take effect without a restart."""
 
+_RECORDED = "it was recorded at the first start of this data root"
 FIXED: dict[str, str] = {
-    "containerd-namespace": "it was recorded at the first start",
-    "containerd-plugin-namespace": "it was recorded at the first start",
+    "bridge": _RECORDED,
+    "containerd-namespace": _RECORDED,
+    "containerd-plugin-namespace": _RECORDED,
 }
-"""Keys that no reload and no restart changes, with the reason."""
+"""Keys that no reload and no restart changes, with the reason: a file that asks for it is refused."""
+
+UNHEARD = "accepted but not honoured yet"
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -65,14 +68,18 @@ def refused(old: Settings, error: ConfigError) -> list[Change]:
     return [Change(error.key, value, None, "rejected", error.message)]
 
 
+def refusals(changes: list[Change]) -> list[Change]:
+    """Those for which the whole reload is refused."""
+    return [change for change in changes if change.verdict == "rejected"]
+
+
 def _change(key: str, old: Any, new: Any) -> Change:
     if old == new:
         return Change(key, old, new, "unchanged")
     if key in FIXED:
         return Change(key, old, new, "rejected", FIXED[key])
-    unheard = "" if STATUS[key] == "honoured" else "accepted but not honoured yet"
+    unheard = "" if STATUS[key] == "honoured" else UNHEARD
     if key in RELOADABLE:
         return Change(key, old, new, "applied", unheard)
-    if unheard:
-        return Change(key, old, new, "rejected", unheard)
-    return Change(key, old, new, "needs-restart", "it takes effect at the next start")
+    reason = unheard or "it takes effect at the next start"
+    return Change(key, old, new, "needs-restart", reason)

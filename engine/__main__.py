@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -18,17 +18,20 @@ from config.usage import usage
 from engine.adapters.host import memory
 from engine.adapters.host.identity import DataRoot
 from engine.adapters.host.pidfile import PidFile
+from engine.api.handover import Handover
 from engine.api.listeners import ListenError
 from engine.api.problems import only_error
 from engine.daemon import Engine
 from engine.errors import EngineError
+from engine.signals import obey_signals
 from engine.version import VERSION
+from engine.wiring.logs import set_up_logging
+from engine.wiring.signalled import Signalled, extending
 from supervisors import IntensityExceeded
 
 log = logging.getLogger("trimarand")
 
 FAILED = 1
-FORCING = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,52 +51,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if line.action == "validate":
         print("configuration OK")
         return 0
-    return serve(loaded)
+    return serve(loaded, partial(load, line))
 
 
-def serve(loaded: Loaded) -> int:
+def serve(loaded: Loaded, reread: Callable[[], Loaded]) -> int:
     """Run the daemon until a signal ends it."""
     settings = loaded.settings
-    set_up_logging("debug" if settings.debug else settings.log_level)
+    set_up_logging(settings)
     for warning in loaded.warnings:
         log.warning("%s", warning)
     if os.geteuid() != 0:
         print("trimarand needs to be started with root privileges", file=sys.stderr)
         return FAILED
     os.umask(0o022)
+    environment = dict(os.environ)
+    handover = Handover.taken_from(os.environ, os.getpid())
     memory.economize()
     pid_file = PidFile(Path(settings.pid_path))
     data = DataRoot(Path(settings.data_root))
     try:
         pid_file.write()
         data.claim()
-        return trio.run(run, loaded, data)
+        status = trio.run(run, loaded, data, reread, handover)
     except (EngineError, ListenError, OSError) as error:
         print(f"failed to start daemon: {error}", file=sys.stderr)
         return FAILED
     finally:
         data.release()
-        pid_file.remove()
+        if not handover.wanted:
+            pid_file.remove()
+    if handover.wanted and status == 0:
+        become_successor(environment, handover)
+    return status
 
 
-def set_up_logging(level: str) -> None:
-    names = {"warn": "WARNING", "fatal": "CRITICAL", "trace": "DEBUG"}
-    for noisy in ("hpack", "asyncio", "urllib3", "httpx", "httpcore"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    logging.basicConfig(
-        level=names.get(level, level.upper()),
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+def become_successor(environment: Mapping[str, str], handover: Handover) -> None:
+    """The program as it is installed now, in this process: its pid, its parent and its sockets stay."""
+    program = [sys.executable, *sys.orig_argv[1:]]
+    os.execve(program[0], program, {**environment, **handover.environment()})
 
 
-async def run(loaded: Loaded, data: DataRoot) -> int:
+async def run(
+    loaded: Loaded, data: DataRoot, reread: Callable[[], Loaded], handover: Handover
+) -> int:
     """The tree under its signals."""
-    engine = Engine(loaded.settings, data, loaded.origins)
+    engine = Engine(loaded.settings, data, loaded.origins, reread, handover)
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(obey_signals, engine)
-            await nursery.start(serve_tree, engine, nursery.cancel_scope)
+            await nursery.start(obey_signals, Signalled(engine))
+            async with trio.open_nursery() as meanwhile:
+                meanwhile.start_soon(extending, engine.notifier)
+                await nursery.start(serve_tree, engine, nursery.cancel_scope)
+                meanwhile.cancel_scope.cancel()
+            handover.close_rest()
+            engine.notifier.ready()
             memory.settle()
             log.info("Daemon has completed initialization")
     except BaseExceptionGroup as group:
@@ -113,24 +124,6 @@ async def serve_tree(
 ) -> None:
     await engine.run(task_status=task_status)
     scope.cancel()
-
-
-async def obey_signals(engine: Engine) -> None:
-    """TERM and INT stop the daemon in order; the third one forces the end."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
-        async with trio.open_nursery() as nursery:
-            count = 0
-            async for number in received:
-                count += 1
-                log.info("Processing signal '%s'", signal.strsignal(number))
-                if count == 1:
-                    nursery.start_soon(engine.stop)
-                elif count >= FORCING:
-                    log.critical(
-                        "Forcing docker daemon shutdown without cleanup: %d interrupts received",
-                        count,
-                    )
-                    os._exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import trio
 
+from config.load import Loaded
 from config.origins import Origins
 from config.schema import Settings
 from engine.adapters.archive.streams import StreamedArchives
@@ -23,16 +23,16 @@ from engine.adapters.containerd.process import EmbeddedContainerd
 from engine.adapters.host import cgroups, memory
 from engine.adapters.host.facts import read_facts
 from engine.adapters.host.identity import DataRoot
+from engine.adapters.host.notify import Notifier
 from engine.adapters.host.probe import HostProbe
-from engine.adapters.host.programs import RuncVersion
 from engine.adapters.keeper import FifoKeeper, KeeperService
 from engine.adapters.registry.registries import RemoteRegistries
 from engine.adapters.resolver import ResolverClient, ResolverService
 from engine.adapters.rootfs.files import HostFiles
 from engine.adapters.rootfs.mounting import clear
 from engine.adapters.rootfs.rootfs import HostRootFS
-from engine.adapters.store.database import Database
-from engine.adapters.store.service import StoreService
+from engine.adapters.store.opening import open_state
+from engine.api.handover import Handover
 from engine.api.routes import Rooms
 from engine.api.server import Server
 from engine.domain.containers.commit import Commits
@@ -59,18 +59,19 @@ from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
 from engine.domain.system.disk import DiskReport
-from engine.domain.system.facade import System
 from engine.domain.system.memory import MemoryService
 from engine.domain.system.pulse import Pulse, PulseService
+from engine.domain.system.tallies import Tallies
 from engine.domain.system.vigil import Vigil, VigilService
-from engine.errors import EngineError
 from engine.wiring.builds import make_builds
 from engine.wiring.choices import wanted_choices
-from engine.wiring.identity import identity
 from engine.wiring.listeners import api_server, status_server
+from engine.wiring.live import make_reloader
 from engine.wiring.managed import managed_room
+from engine.wiring.metrics import make_metrics, metrics_server
 from engine.wiring.networks import networks_room, volumes_room
 from engine.wiring.operators import Announced, Operators
+from engine.wiring.page import operators_server
 from engine.wiring.plugins import logs_room, plugins_room
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.rooms import (
@@ -80,7 +81,10 @@ from engine.wiring.rooms import (
     retention,
     write_scripts,
 )
+from engine.wiring.state import damage, make_store
 from engine.wiring.storage import disk_reserve, storage_room
+from engine.wiring.system import make_system
+from engine.wiring.watchdog import make_watchdog
 from supervisors import ChildSpec, Mailbox, Strategy, Supervisor
 
 log = logging.getLogger(__name__)
@@ -91,7 +95,16 @@ CONTAINERD_GRACE = 25.0
 class Engine:
     """Everything that a running daemon is made of. Made inside trio; `run` is its life."""
 
-    def __init__(self, settings: Settings, data: DataRoot, origins: Origins | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        data: DataRoot,
+        origins: Origins | None = None,
+        reread: Callable[[], Loaded] | None = None,
+        handover: Handover | None = None,
+    ) -> None:
+        """`reread` reads flags and file once more, for a reload; `handover` has a predecessor's sockets."""
+        self.handover = handover or Handover()
         self.settings = settings
         self.origins = origins or {}
         self.ready = trio.Event()
@@ -104,7 +117,10 @@ class Engine:
         self._open_state()
         self._reach_containerd()
         self._furnish()
-        self.root = Supervisor("root", self._children(), max_restarts=3, period=300.0)
+        self.reloader = make_reloader(self, reread or (lambda: Loaded(settings, {})))
+        self.root = Supervisor(
+            "root", self._children(), max_restarts=3, period=300.0, on_change=self.operators.changed
+        )
 
     # the passive parts: they outlive every service
 
@@ -117,7 +133,8 @@ class Engine:
         write_scripts(self.settings, self.data.path)
 
     def _open_state(self) -> None:
-        self.database = Database(self.data.path / "state.db")
+        self.state = open_state(self.data.path)
+        self.database = self.state.database
         self.commits: Mailbox[Commit] = Mailbox("store", 1024)
         self.bus = EventBus(self.database)
         self.journal = Journal(self.commits)
@@ -140,21 +157,23 @@ class Engine:
         return Containerd(self.channels[channel], self.channels["bulk"], **place)
 
     def _furnish(self) -> None:
-        self.pulse = Pulse()
+        self.pulse, self.tallies = Pulse(), Tallies()
+        self.notifier = Notifier.taken_from(os.environ, os.getpid())
+        self.registries = RemoteRegistries(registry_settings(self.settings, os.environ))
         self.images = Images(
             self.containerd,
             StreamedArchives(),
             engine_id=self.engine_id,
             emit=self.journal.emit,
             snapshotter=self.choices.snapshotter,
-            registries=RemoteRegistries(registry_settings(self.settings, os.environ)),
+            registries=self.registries,
             limits=transfer_limits(self.settings),
             reserve=disk_reserve(self.settings),
         )
         self.resolver = ResolverClient(self.exec_root / "resolver.sock")
         state = self.database, self.journal
         known = self.settings, self.engine_id, self.exec_root
-        self.networks = networks_room(*known, state, self.resolver)
+        self.networks = networks_room(*known, state, self.resolver, self.tallies)
         self.managed = managed_room(self)
         self.plugins = plugins_room(self.settings, self.managed.endpoint)
         self.volumes = volumes_room(self.data.path, self.exec_root, state, self.plugins)
@@ -173,6 +192,7 @@ class Engine:
             settings=container_settings(self.settings, self.choices, self.facts, self.data.path),
             holder=self.keeper,
             logs=self.logs,
+            tallies=self.tallies,
         )
         self.room = Room(self.outside)
         self.exec_store = ExecStore()
@@ -192,7 +212,7 @@ class Engine:
             (self.images, self.volumes, self.containers),
             self.nursery,
         )
-        self.system = self._system()
+        self.system = make_system(self)
         self.vigil = Vigil({"runtime": self.containerd.version})
         self.operators = Operators(
             lambda: self.root.status(),
@@ -200,33 +220,13 @@ class Engine:
             (self.settings, self.origins),
             self.plugins.report,
         )
-
-    def _system(self) -> System:
-        return System(
-            identity(self.settings, self.choices, self.data.path, self.address),
-            self.facts,
-            census=self.containers,
-            images=self._image_count,
-            listeners=lambda: self.events.listeners,
-            containerd=self._containerd_version,
-            runc=RuncVersion("runc"),
-            volume_drivers=self.volumes.drivers,
-            log_drivers=self.logs.drivers,
-        )
-
-    def _image_count(self) -> int:
-        with suppress(EngineError):
-            return len(self.images.everything())
-        return 0
-
-    async def _containerd_version(self) -> tuple[str, str]:
-        with suppress(EngineError):
-            return await self.containerd.version()
-        return "", ""
+        self.metrics = make_metrics(self)
+        self.operators.damage = damage(self)
 
     def _children(self) -> Sequence[ChildSpec]:
         return (
             ChildSpec(name="status", factory=self._status),
+            ChildSpec(name="watchdog", factory=lambda: make_watchdog(self)),
             ChildSpec(name="keeper", factory=lambda: KeeperService(self.keeper)),
             ChildSpec(name="resolver", factory=lambda: ResolverService(self.resolver)),
             ChildSpec(name="pulse", factory=lambda: PulseService(self.pulse)),
@@ -234,7 +234,7 @@ class Engine:
                 name="memory", factory=lambda: MemoryService(memory.resident, memory.release)
             ),
             ChildSpec(name="vigil", factory=lambda: VigilService(self.vigil)),
-            ChildSpec(name="store", factory=self._store, mailboxes=(self.commits,)),
+            ChildSpec(name="store", factory=lambda: make_store(self), mailboxes=(self.commits,)),
             ChildSpec(
                 name="events",
                 factory=lambda: EventsService(self.database, self.limits),
@@ -292,6 +292,10 @@ class Engine:
                 depends_on=("volumes", "images", "containers"),
                 mailboxes=(self.storage.mailbox,),
             ),
+            ChildSpec(name="metrics", factory=lambda: metrics_server(self)),
+            ChildSpec(
+                name="operators", factory=lambda: operators_server(self), depends_on=("events",)
+            ),
             # Up early, behind its gate; `stop` sees to it that it is the first one down.
             ChildSpec(name="api", factory=self._api, depends_on=("events",)),
         )
@@ -337,9 +341,6 @@ class Engine:
             ),
         )
 
-    def _store(self) -> StoreService:
-        return StoreService(self.database, self.commits, self.bus.committed, self.bus.resume)
-
     def _containerd_process(self) -> EmbeddedContainerd:
         self.embedded = EmbeddedContainerd(
             self.data.path, self.exec_root, leave_running=self.leave_running, on_running=self._nudge
@@ -354,7 +355,7 @@ class Engine:
         return ShimWatcher(self.watched, self.room, self.execs, reconnected=self.images.refresh)
 
     def _status(self) -> Server:
-        return status_server(self.settings, self.operators, self.events, self.engine_id)
+        return status_server(self)
 
     def _api(self) -> Server:
         rooms = Rooms(
@@ -374,9 +375,7 @@ class Engine:
             disk=DiskReport(self.containers, self.images, self.volumes),
             operators=self.operators,
         )
-        return api_server(self.settings, rooms, self.plugins, self.ready)
-
-    # its life
+        return api_server(self, rooms)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until `stop`. IntensityExceeded when a part does not stay up."""
@@ -385,8 +384,8 @@ class Engine:
 
     async def stop(self) -> None:
         """An orderly end: the containers first (unless they are to live on), then the tree from its leaves."""
-        alive = any(cell.running for cell in self.room.registry)
-        self.leave_running = self.settings.live_restore and alive
+        running = any(cell.running for cell in self.room.registry)
+        self.leave_running = self.handover.wanted or (self.settings.live_restore and running)
         if not self.leave_running:
             await stop_all(self.room, self.containers, self.settings.shutdown_timeout)
         if self.embedded is not None:
@@ -397,4 +396,4 @@ class Engine:
         await trio.to_thread.run_sync(cgroups.remove_empty, own_cgroup(self.engine_id))
 
     def close(self) -> None:
-        self.database.close()
+        self.state.close()

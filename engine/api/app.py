@@ -117,7 +117,9 @@ class Api(QuartTrio):
     url_rule_class = ApiRule  # type: ignore[assignment]
     session_interface = NoSession()  # type: ignore[assignment]
 
-    def __init__(self, *, version: str, guard: OriginGuard, minimum: Version) -> None:
+    def __init__(
+        self, *, version: str, guard: OriginGuard, minimum: Version, experimental: bool = False
+    ) -> None:
         super().__init__("engine.api", static_folder=None)
         self.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
         # Redirects would confuse clients; /networks/ is the same as /networks.
@@ -128,7 +130,7 @@ class Api(QuartTrio):
         self.judge: Judge | None = None
         self.headers: list[tuple[bytes, bytes]] = [
             (b"Api-Version", text_of(NEWEST).encode()),
-            (b"Docker-Experimental", b"false"),
+            (b"Docker-Experimental", b"true" if experimental else b"false"),
             (b"Ostype", b"linux"),
             (b"Server", f"Docker/{version} (linux)".encode()),
         ]
@@ -208,13 +210,19 @@ def create_app(
     version: str = "0.1.0",
     guard: OriginGuard | None = None,
     minimum: Version = MINIMUM,
+    experimental: bool = False,
 ) -> Api:
     """An application with the routes that `register` adds.
 
     `version` is the engine's, for the Server header; `guard` decides for TCP clients; `minimum`
     is the oldest API version served.
     """
-    app = Api(version=version, guard=guard or OriginGuard(), minimum=minimum)
+    app = Api(
+        version=version,
+        guard=guard or OriginGuard(),
+        minimum=minimum,
+        experimental=experimental,
+    )
     register(app)
     return app
 

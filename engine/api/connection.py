@@ -51,6 +51,7 @@ class Connection(TCPServer):
         """`on_request` is called when the first head is complete: until then the connection is half-open."""
         super().__init__(app, config, context, {}, stream)  # type: ignore[arg-type]
         self.idle = True
+        self.fresh = True
         self._head_seconds = head_seconds
         self._on_request = on_request
         self._heading = False
@@ -124,6 +125,7 @@ class Connection(TCPServer):
                 if not (self._woken or self.hijacking.is_set()):
                     break  # idle for too long, or asked to end
                 continue
+            self.fresh = False
             if self.hijacking.is_set():
                 self.wire.feed(bytes(data))
                 break
@@ -189,9 +191,9 @@ class Connection(TCPServer):
         if self._reading is not None:
             self._reading.cancel()
 
-    def end(self) -> None:
-        """End an idle connection."""
-        self._limit_read(-math.inf)
+    def end(self, patience: float = 0.0) -> None:
+        """End an idle connection, unless something comes within so many seconds."""
+        self._limit_read(trio.current_time() + patience if patience else -math.inf)
 
     def cancel_stream(self) -> None:
         """Cancel a response that may go on for ever, or a hijacked connection."""

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import trio
 
+from engine.api.handover import Handover
+
 log = logging.getLogger(__name__)
 
 DEFAULT_GROUP = "docker"
@@ -68,11 +70,15 @@ class UnixListener:
 
 @dataclass(frozen=True, slots=True)
 class TcpListener:
-    """A host (empty: every address) and port, with or without TLS. Port 0 is for tests."""
+    """A host (empty: every address) and port, with or without TLS. Port 0 is for tests.
+
+    A `spare` one is done without where somebody else has it.
+    """
 
     host: str
     port: int
     tls: Tls | None = None
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +100,11 @@ class Bound:
     tls: ssl.SSLContext | None = None
     path: Path | None = None
     inode: tuple[int, int] | None = None
+    key: str = ""  # for a successor; empty: not ours to hand on
 
     def listener(self) -> trio.SocketListener | trio.SSLListener[trio.SocketStream]:
-        """For trio.serve_listeners."""
-        plain = trio.SocketListener(trio.socket.from_stdlib_socket(self.sock))
+        """For trio.serve_listeners, which closes it: a duplicate, because the socket may be left to a successor."""
+        plain = trio.SocketListener(trio.socket.from_stdlib_socket(self.sock.dup()))
         if self.tls is None:
             return plain
         return trio.SSLListener(plain, self.tls, https_compatible=True)
@@ -107,6 +114,13 @@ class Bound:
         self.sock.close()
         if self.path is not None and _inode(self.path) == self.inode:
             self.path.unlink(missing_ok=True)
+
+    def leave(self, handover: Handover) -> None:
+        """Close it, or leave it to the successor when there is to be one."""
+        if handover.wanted and self.key:
+            handover.keep(self.key, self.sock)
+        else:
+            self.close()
 
     def __str__(self) -> str:
         if self.path is not None:
@@ -155,20 +169,22 @@ def _parse_tcp(text: str, rest: str, tls: Tls | None) -> TcpListener:
     return TcpListener(name if rest else "localhost", number, tls)
 
 
-async def bind_all(listeners: Sequence[Listener]) -> list[Bound]:
-    """Bind every address, or none: raises ListenError and closes what was bound."""
+async def bind_all(listeners: Sequence[Listener], handover: Handover | None = None) -> list[Bound]:
+    """Bind every address, or none: raises ListenError and closes what was bound. What a predecessor
+    has left in `handover` is taken over."""
+    left = handover or Handover()
     bound: list[Bound] = []
     try:
         for listener in listeners:
             if isinstance(listener, UnixListener) and listener.spare:
-                bound += bind_spare(listener)
+                bound += bind_spare(listener, left)
             elif isinstance(listener, UnixListener):
-                bound.append(bind_unix(listener))
+                bound.append(bind_unix(listener, left))
             elif isinstance(listener, TcpListener):
-                bound += await bind_tcp(listener)
+                bound += await _bind_tcp_or_spare(listener, left)
             else:
                 bound += inherited(listener)
-        if not bound:
+        if not bound and not all(getattr(each, "spare", False) for each in listeners):
             raise ListenError("there is no address to listen on")
     except BaseException:
         for each in bound:
@@ -177,20 +193,33 @@ async def bind_all(listeners: Sequence[Listener]) -> list[Bound]:
     return bound
 
 
-def bind_spare(listener: UnixListener) -> list[Bound]:
+def bind_spare(listener: UnixListener, left: Handover) -> list[Bound]:
     """Bind where nobody else is; the daemon does without, and says so."""
     try:
-        return [bind_unix(listener)]
+        return [bind_unix(listener, left)]
     except ListenError as error:
         log.info("%s; left alone", error)
         return []
 
 
-def bind_unix(listener: UnixListener) -> Bound:
+async def _bind_tcp_or_spare(listener: TcpListener, left: Handover | None = None) -> list[Bound]:
+    try:
+        return await bind_tcp(listener, left)
+    except ListenError as error:
+        if not listener.spare:
+            raise
+        log.warning("%s; done without", error)
+        return []
+
+
+def bind_unix(listener: UnixListener, left: Handover | None = None) -> Bound:
     """Bind a unix socket; a dead one in its place is replaced, a live one refused."""
     path = listener.path
+    key = f"unix:{path}"
+    if left is not None and (sock := left.take(key)) is not None:
+        return Bound(sock, path=path, inode=_inode(path), key=key)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    bound = Bound(sock)
+    bound = Bound(sock, key=key)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _clear(path)
@@ -252,7 +281,7 @@ def _inode(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-async def bind_tcp(listener: TcpListener) -> list[Bound]:
+async def bind_tcp(listener: TcpListener, left: Handover | None = None) -> list[Bound]:
     """Bind a TCP port on every address of the host."""
     where = f"tcp://{listener.host}:{listener.port}"
     tls = listener.tls.context() if listener.tls else None
@@ -268,8 +297,10 @@ async def bind_tcp(listener: TcpListener) -> list[Bound]:
         raise ListenError(f"can't listen on {where}: {error}") from error
     bound: list[Bound] = []
     for family, _, _, _, address in found:
+        key = f"tcp:{listener.host}:{listener.port}:{address}"
+        sock = left.take(key) if left is not None else None
         try:
-            bound.append(Bound(_tcp_socket(family, address), tls))
+            bound.append(Bound(sock or _tcp_socket(family, address), tls, key=key))
         except OSError as error:
             if error.errno == errno.EAFNOSUPPORT or (
                 error.errno == errno.EADDRNOTAVAIL and family == socket.AF_INET6

@@ -13,6 +13,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from quart_trio import QuartTrio
 
 from engine.api.connection import HEAD_SECONDS, Connection
+from engine.api.handover import Handover
 from engine.api.listeners import Bound, Listener, bind_all
 from engine.api.wire import WireConfig
 
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 # What short requests in flight get at the end.
 GRACE_SECONDS = 1.0
+# What a connection gets at the end that has not yet sent anything.
+FRESH_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +45,16 @@ class Server:
         grace: float = GRACE_SECONDS,
         greet: bool = True,
         limits: Limits | None = None,
+        handover: Handover | None = None,
     ) -> None:
-        """`greet`: say in the log where Docker clients are served."""
+        """`handover` has the predecessor's sockets, and takes these for a successor. `greet`: say in the log where Docker clients are served."""
         self._limits = limits or Limits()
         self._half_open: dict[object, dict[Connection, trio.CancelScope]] = {}
         self._app = app
         self._listeners = tuple(listeners)
         self._grace = grace
         self._greet = greet
+        self._handover = handover or Handover()
         self._config = WireConfig()
         self._context = WorkerContext(None)
         self._stopping = trio.Event()
@@ -63,7 +68,7 @@ class Server:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until stop(); raises ListenError when an address cannot be had."""
-        self.bound = await bind_all(self._listeners)
+        self.bound = await bind_all(self._listeners, self._handover)
         try:
             async with trio.open_nursery() as background:
                 self._app.nursery = background
@@ -72,7 +77,7 @@ class Server:
                 await self._app.shutdown()
         finally:
             for each in self.bound:
-                each.close()
+                each.leave(self._handover)
 
     async def stop(self) -> None:
         """Accept no more, let short requests end, cancel the rest."""
@@ -89,11 +94,15 @@ class Server:
                 task_status.started()
                 await self._stopping.wait()
                 accepting.cancel_scope.cancel()
+            if not self._handover.wanted:
+                for each in self.bound:
+                    each.sock.close()  # who comes now is refused, not kept waiting
             await self._context.terminated.set()
             for connection in tuple(self._connections):
                 connection.cancel_stream()
                 if connection.idle:
-                    connection.end()
+                    # Who has just connected is about to ask, and gets an answer.
+                    connection.end(FRESH_SECONDS if connection.fresh else 0.0)
             handlers.cancel_scope.deadline = trio.current_time() + self._grace
 
     async def _accept(
@@ -102,6 +111,9 @@ class Server:
         handlers: trio.Nursery,
         task_status: trio.TaskStatus[Any],
     ) -> None:
+        if not listeners:  # all of them were spare
+            task_status.started()
+            await trio.sleep_forever()
         # trio itself waits and goes on when the process is out of file descriptors.
         await trio.serve_listeners(
             self._handle, listeners, handler_nursery=handlers, task_status=task_status

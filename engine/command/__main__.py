@@ -7,11 +7,13 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from engine.command.client import Unreachable, fetch
 from engine.command.tree import draw, services
 
 DEFAULT_SOCKET = "/run/trimaran/status.sock"
+DATA_ROOT = "/var/lib/trimaran"
 HEALTHY = ("running", "stopped")
 UNHEALTHY, FAILED, UNREACHABLE, INTERRUPTED = 1, 1, 2, 130
 
@@ -32,6 +34,14 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--watch", action="store_true", help="draw it anew each second, with the health"
     )
+    doctor = commands.add_parser(
+        "doctor",
+        help="check a data root while no daemon runs on it",
+        description="Checks the state of a data root while no daemon runs on it, and repairs it with --repair. "
+        "The exit code is 0 when nothing is damaged (any more), 1 when something is, 2 when it cannot look.",
+    )
+    doctor.add_argument("--data-root", type=Path, default=Path(DATA_ROOT), metavar="PATH")
+    doctor.add_argument("--repair", action="store_true", help="repair what is damaged")
     events = commands.add_parser(
         "events",
         help="print events, and go on over restarts of the daemon",
@@ -66,6 +76,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script; an exit code."""
     asked = parser().parse_args(arguments)
+    if asked.command == "doctor":
+        from engine.command.doctor import run  # the other commands do without SQLite
+
+        return run(asked.data_root, repair=asked.repair)
     try:
         return show_events(asked) if asked.command == "events" else show_status(asked)
     except Unreachable as error:

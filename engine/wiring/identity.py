@@ -41,4 +41,5 @@ def identity(settings: Settings, choices: Choices, data_root: Path, containerd: 
         https_proxy=proxies.https,
         no_proxy=proxies.none,
         authorization=list(settings.authorization_plugins),
+        experimental=settings.experimental,
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-
-import trio
+from typing import TYPE_CHECKING
 
 from config.hosts import api_hosts
 from config.schema import Settings
@@ -13,13 +12,13 @@ from config.tls import tls_files
 from engine.api.app import create_app
 from engine.api.gate import guard
 from engine.api.listeners import Listener, Tls, UnixListener, parse_address
-from engine.api.routes import Rooms, operator_routes, register
-from engine.api.routes.operators import Operators
+from engine.api.routes import Rooms, operator_routes, register, reload
 from engine.api.server import Limits, Server
-from engine.domain.events.facade import Events
 from engine.domain.plugins.authorization import Authorization
-from engine.domain.plugins.facade import Plugins
 from engine.version import VERSION
+
+if TYPE_CHECKING:
+    from engine.daemon import Engine
 
 CLIENTS_SOCKET = "/var/run/docker.sock"
 
@@ -27,7 +26,7 @@ CLIENTS_SOCKET = "/var/run/docker.sock"
 def api_listeners(settings: Settings) -> list[Listener]:
     """The hosts asked for; without any our own socket, and the one where clients look that were told nothing."""
     hosts = [str(host) for host in api_hosts(settings, os.environ, os.getpid())]
-    tls = _tls(settings)
+    tls = tls_of(settings)
     listeners = [parse_address(host, group=settings.group, tls=tls) for host in hosts]
     if hosts == [f"unix://{settings.socket_path}"] and not settings.hosts:
         listeners.append(UnixListener(Path(CLIENTS_SOCKET), settings.group, spare=True))
@@ -42,26 +41,36 @@ def status_listener(settings: Settings) -> Listener:
     return UnixListener(Path(settings.exec_root) / "status.sock", settings.group)
 
 
-def status_server(
-    settings: Settings, operators: Operators, events: Events, engine_id: str
-) -> Server:
+def status_server(engine: Engine) -> Server:
     """Depends on nothing: it answers while everything else is down or comes up."""
+    settings = engine.settings
     app = create_app(
-        lambda app: operator_routes(app, operators, events, engine_id), version=VERSION
+        lambda app: operator_routes(app, engine.operators, engine.events, engine.engine_id),
+        version=VERSION,
     )
-    return Server(app, [status_listener(settings)], greet=False, limits=limits(settings))
+    return Server(
+        app,
+        [status_listener(settings)],
+        greet=False,
+        limits=limits(settings),
+        handover=engine.handover,
+    )
 
 
-def api_server(settings: Settings, rooms: Rooms, plugins: Plugins, ready: trio.Event) -> Server:
-    """Listens from the beginning; until `ready`, which the operators know the reason for, most of it waits."""
-    app = create_app(lambda app: register(app, rooms), version=VERSION)
+def api_server(engine: Engine, rooms: Rooms) -> Server:
+    """Listens from the beginning; until the engine is ready most of it waits."""
+    settings = engine.settings
+    app = create_app(
+        lambda app: register(app, rooms), version=VERSION, experimental=settings.experimental
+    )
     if settings.authorization_plugins:
-        app.judge = Authorization(settings.authorization_plugins, plugins.get)
-    guard(app, ready, rooms.operators.waiting_for)
-    return Server(app, api_listeners(settings), limits=limits(settings))
+        app.judge = Authorization(settings.authorization_plugins, engine.plugins.get)
+    reload.register(app, engine.reloader.reload)
+    guard(app, engine.ready, engine.operators.waiting_for)
+    return Server(app, api_listeners(settings), limits=limits(settings), handover=engine.handover)
 
 
-def _tls(settings: Settings) -> Tls | None:
+def tls_of(settings: Settings) -> Tls | None:
     """For every TCP listener, once TLS was asked for: a root API never falls back to plain text."""
     if not settings.uses_tls:
         return None

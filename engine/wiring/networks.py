@@ -17,6 +17,7 @@ from engine.adapters.volumes.disk import HostDisk
 from engine.domain.events.facade import Journal
 from engine.domain.networks.facade import Networks
 from engine.domain.plugins.facade import Plugins
+from engine.domain.system.tallies import Tallies
 from engine.domain.volumes.facade import Volumes
 from engine.wiring.rooms import network_settings
 
@@ -24,7 +25,12 @@ State = tuple[Database, Journal]
 
 
 def networks_room(
-    settings: Settings, engine_id: str, exec_root: Path, state: State, resolver: ResolverClient
+    settings: Settings,
+    engine_id: str,
+    exec_root: Path,
+    state: State,
+    resolver: ResolverClient,
+    tallies: Tallies | None = None,
 ) -> Networks:
     _, journal = state
     return Networks(
@@ -34,6 +40,7 @@ def networks_room(
         store=NetworkStore(*state),
         resolver=resolver,
         announce=partial(_tell, journal),
+        tallies=tallies,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from ipaddress import (
     IPv4Address,
@@ -14,6 +15,7 @@ from ipaddress import (
 from pathlib import Path
 
 from config.schema import Settings
+from config.sections import Runtime
 from engine.adapters.host.facts import sys_info
 from engine.adapters.host.identity import Choices
 from engine.adapters.host.leftovers import HostLeftovers
@@ -87,24 +89,34 @@ def programs(settings: Settings, data_root: Path) -> dict[str, str]:
     known = runtimes(settings)
     for name, runtime in settings.runtimes.items():
         if runtime.args:
-            known[name] = str(data_root / "runtimes" / name)
+            known[name] = str(_script_path(name, runtime, data_root))
         elif runtime.type:
             known[name] = str(runtime.options.get("BinaryName", ""))
     return known
 
 
 def write_scripts(settings: Settings, data_root: Path) -> None:
-    """For each runtime with arguments. A running container's shim calls its script again."""
-    directory = data_root / "runtimes"
+    """For each runtime with arguments. A running container's shim calls its script again, so what a
+    script says never changes: other arguments have another script."""
     for name, runtime in settings.runtimes.items():
-        if not runtime.args:
+        path = _script_path(name, runtime, data_root)
+        if not runtime.args or path.exists():
             continue
-        directory.mkdir(mode=0o711, exist_ok=True)
-        words = " ".join(shlex.quote(each) for each in (runtime.path, *runtime.args))
-        fresh = directory / f".{name}"
-        fresh.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        path.parent.mkdir(mode=0o711, exist_ok=True)
+        fresh = path.with_name(f".{path.name}")
+        fresh.write_text(_script(runtime))
         fresh.chmod(0o700)
-        fresh.rename(directory / name)
+        fresh.rename(path)
+
+
+def _script(runtime: Runtime) -> str:
+    words = " ".join(shlex.quote(each) for each in (runtime.path, *runtime.args))
+    return f'#!/bin/sh\nexec {words} "$@"\n'
+
+
+def _script_path(name: str, runtime: Runtime, data_root: Path) -> Path:
+    digest = hashlib.sha256(_script(runtime).encode()).hexdigest()[:12]
+    return data_root / "runtimes" / f"{name}.{digest}"
 
 
 def shims(settings: Settings) -> dict[str, str]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from config.errors import ConfigError
 from config.flags import parse
 from config.load import load
-from config.reload import FIXED, RELOADABLE, apply, diff, refused
+from config.reload import FIXED, RELOADABLE, apply, diff, refusals, refused
 from config.schema import KEYS, Settings
 
 NAMES = st.text("abcdefgh", min_size=1, max_size=6)
@@ -83,8 +83,8 @@ def test_reload_changes_what_it_says_and_no_more(one: dict[str, Any], two: dict[
         (Settings(debug=True), "debug", "applied", ""),
         (Settings(log_opts={"max-size": "1m"}), "log-opts", "applied", ""),
         (Settings(data_root="/x"), "data-root", "needs-restart", "it takes effect at the next start"),
-        (Settings(containerd_namespace="x"), "containerd-namespace", "rejected", "it was recorded at the first start"),
-        (Settings(raw_logs=True), "raw-logs", "rejected", "accepted but not honoured yet"),
+        (Settings(containerd_namespace="x"), "containerd-namespace", "rejected", "it was recorded at the first start of this data root"),
+        (Settings(raw_logs=True), "raw-logs", "needs-restart", "accepted but not honoured yet"),
     ],
 )  # fmt: skip
 def test_each_verdict_has_its_reason(new: Settings, key: str, verdict: str, reason: str) -> None:
@@ -101,3 +101,8 @@ def test_tables_name_existing_keys() -> None:
     assert KEYS.keys() >= RELOADABLE
     assert FIXED.keys() <= KEYS.keys()
     assert not RELOADABLE & FIXED.keys()
+
+
+def test_only_a_key_that_can_never_change_refuses_the_whole() -> None:
+    changes = diff(Settings(), Settings(debug=True, raw_logs=True, bridge="other", mtu=9000))
+    assert [change.key for change in refusals(changes)] == ["bridge"]

@@ -31,7 +31,8 @@ def test_unit_leaves_containers_alone() -> None:
         "yes",
         "notify",
     )
-    assert {"LimitNOFILE", "TasksMax", "OOMScoreAdjust"} <= set(service)
+    assert service["ExecReload"] == "/bin/kill -s HUP $MAINPID"
+    assert {"LimitNOFILE", "TasksMax", "OOMScoreAdjust", "WatchdogSec"} <= set(service)
     assert not {"PrivateTmp", "MountFlags"} & set(service)
 
 

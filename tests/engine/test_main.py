@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 
 import pytest
-import trio
-from trio.testing import wait_all_tasks_blocked
 
 from engine import __main__ as daemon
 from engine.version import VERSION
@@ -49,7 +46,7 @@ def test_only_root_may_serve(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(daemon, "set_up_logging", lambda level: None)
+    monkeypatch.setattr(daemon, "set_up_logging", lambda settings: None)
     assert daemon.main(["--data-root", str(tmp_path / "data")]) == daemon.FAILED
     assert "needs to be started with root privileges" in capsys.readouterr().err
     assert not (tmp_path / "data").exists()
@@ -60,7 +57,7 @@ def test_data_of_dockerd_and_a_live_pid_file_stop_the_start(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(os, "umask", lambda mask: 0)
-    monkeypatch.setattr(daemon, "set_up_logging", lambda level: None)
+    monkeypatch.setattr(daemon, "set_up_logging", lambda settings: None)
     data, pid = tmp_path / "data", tmp_path / "pid"
     (data / "overlay2").mkdir(parents=True)
     arguments = ["--data-root", str(data), "--pidfile", str(pid)]
@@ -71,40 +68,3 @@ def test_data_of_dockerd_and_a_live_pid_file_stop_the_start(
     assert daemon.main(arguments) == daemon.FAILED
     assert "pid file found, ensure docker is not running" in capsys.readouterr().err
     assert pid.exists()
-
-
-@pytest.mark.parametrize(
-    ("level", "number"),
-    [("info", logging.INFO), ("warn", logging.WARNING), ("fatal", logging.CRITICAL)],
-)
-def test_levels_have_dockerds_names(
-    monkeypatch: pytest.MonkeyPatch, level: str, number: int
-) -> None:
-    found: list[object] = []
-    monkeypatch.setattr(logging, "basicConfig", lambda **given: found.append(given["level"]))
-    daemon.set_up_logging(level)
-    assert [logging.getLevelName(each) for each in found] == [number]
-
-
-class FakeEngine:
-    def __init__(self) -> None:
-        self.stops = 0
-
-    async def stop(self) -> None:
-        self.stops += 1
-        await trio.sleep_forever()
-
-
-async def test_first_signal_stops_in_order_and_the_third_forces_the_end(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    engine, ends = FakeEngine(), []
-    monkeypatch.setattr(os, "_exit", ends.append)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(daemon.obey_signals, engine)
-        await wait_all_tasks_blocked()
-        for stops, forced in ((1, []), (1, []), (1, [128 + 15])):
-            os.kill(os.getpid(), 15)
-            await wait_all_tasks_blocked(0.01)
-            assert (engine.stops, ends) == (stops, forced)
-        nursery.cancel_scope.cancel()

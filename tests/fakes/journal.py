@@ -54,6 +54,9 @@ class FakeJournal:
         self.quarantined[kind, id_] = reason
         self.documents.pop((kind, id_), None)
 
+    def damaged(self, kind: str) -> frozenset[str]:
+        return frozenset(id_ for each, id_ in self.quarantined if each == kind)
+
     # for the tests
 
     @property

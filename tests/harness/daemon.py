@@ -49,6 +49,8 @@ class Daemon:
         self.host = f"unix://{self.socket}"
         self.arguments = list(arguments)
         self.process: subprocess.Popen[bytes] | None = None
+        self.prefix: list[str] = []  # a command that runs the rest in its own place
+        self.pass_fds: tuple[int, ...] = ()
         self.log = self.root / "daemon.log"
 
     def __enter__(self) -> Self:
@@ -81,6 +83,7 @@ class Daemon:
 
     def launch(self, *extra: str, environment: dict[str, str] | None = None) -> None:
         command = [
+            *self.prefix,
             "nsenter",
             f"--net=/run/netns/{self.name}",
             sys.executable,
@@ -106,6 +109,7 @@ class Daemon:
                 stderr=log,
                 env={**os.environ, **(environment or {})},
                 start_new_session=True,
+                pass_fds=self.pass_fds,
             )
 
     def wait_ready(self) -> None:

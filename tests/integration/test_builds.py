@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import io
+import json
 import subprocess
 import tarfile
 import time
@@ -163,7 +164,9 @@ def test_here_documents(daemon: Daemon) -> None:
         "RUN cat /a /b /d/one /d/two /c\n"
     )
     _, body = daemon.request("POST", "/build", context(text))
-    assert b'{"stream":"a\\n2\\nv=1\\nv=$v\\nhi 1\\n"}' in body, body
+    messages = [json.loads(line) for line in body.splitlines()]
+    said = "".join(each.get("stream", "") for each in messages)
+    assert "a\n2\nv=1\nv=$v\nhi 1\nRemoving" in said, said
 
 
 def test_kill_in_the_middle_of_a_build(daemon: Daemon) -> None:

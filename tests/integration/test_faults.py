@@ -25,6 +25,7 @@ SUBJECT = r"root/containers/(?!BYSTANDER)[0-9a-f]{12}"
 SERVICES = {
     "keeper": "root/keeper",
     "memory": "root/memory",
+    "watchdog": "root/watchdog",
     "vigil": "root/vigil",
     "store": "root/store",
     "events": "root/events",
@@ -50,6 +51,8 @@ SERVICES = {
     "watcher": "root/watcher",
     "storage": "root/storage",
     "builds": "root/builds",
+    "metrics": "root/metrics",
+    "operators": "root/operators",
     "api": "root/api",
 }
 # Inside the rest-for-one supervisor the channels depend on the process.

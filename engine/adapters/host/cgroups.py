@@ -3,17 +3,43 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
+PATIENCE = 2.0
+"""Seconds for the kernel to let go of a cgroup whose last process has just ended."""
+POLL = 0.02
 
-def remove_empty(name: str, mountinfo: str | None = None) -> None:
-    """Remove a cgroup from every hierarchy where nothing is in it; what is in use stays."""
+
+def remove_empty(name: str, mountinfo: str | None = None, patience: float = PATIENCE) -> None:
+    """Remove a cgroup and those below it from every hierarchy, where no process is in them. Blocks."""
     table = Path("/proc/self/mountinfo").read_text() if mountinfo is None else mountinfo
-    for point in hierarchies(table):
+    left = [point + name for point in hierarchies(table)]
+    deadline = time.monotonic() + patience
+    while left := [top for top in left if not _remove(top)]:
+        if time.monotonic() > deadline or any(map(_in_use, left)):
+            return
+        time.sleep(POLL)
+
+
+def _remove(top: str) -> bool:
+    """From the leaves; True when it has gone, or was never there."""
+    for path, _, _ in os.walk(top, topdown=False):
         try:
-            os.rmdir(point + name)
+            os.rmdir(path)
         except OSError:
-            continue  # not in this hierarchy, or in use
+            continue  # in use, or not yet let go of
+    return not os.path.exists(top)
+
+
+def _in_use(top: str) -> bool:
+    for path, _, _ in os.walk(top):
+        try:
+            if Path(path, "cgroup.procs").read_text().strip():
+                return True
+        except OSError:
+            continue  # it is just going
+    return False
 
 
 def hierarchies(mountinfo: str) -> list[str]:

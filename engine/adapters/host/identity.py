@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import uuid
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import SystemFailure
+
+log = logging.getLogger(__name__)
 
 DOCKERD_LAYOUT = ("image", "overlay2", "containers", "network/files", "buildkit")
 
@@ -33,10 +36,12 @@ class DataRoot:
         self.path = path
         self._lock: int | None = None
         self._file = path / "engine.json"
+        self._copy = path / "engine.copy.json"
         self.choices: Choices | None = None
+        self.damaged: list[str] = []
 
-    def claim(self) -> None:
-        """Make and lock it. SystemFailure when another daemon has it, or when it is dockerd's."""
+    def claim(self, *, heal: bool = True) -> None:
+        """`heal`: what is damaged is written anew from its copy. Make and lock it. SystemFailure when another daemon has it, or when it is dockerd's."""
         self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._refuse_dockerd()
         self._lock = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -44,8 +49,34 @@ class DataRoot:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SystemFailure(f"{self.path} is in use by another trimarand") from None
-        if self._file.exists():
-            self.choices = msgspec.json.decode(self._file.read_bytes(), type=Choices)
+        self.choices = self._read(heal=heal)
+
+    def _read(self, *, heal: bool) -> Choices | None:
+        """The first copy that can be read; the other one is then made equal. SystemFailure when there are
+        some and none can be read: a new identity would orphan all that the old one has made."""
+        found: Choices | None = None
+        for file in (self._file, self._copy):
+            try:
+                found = found or msgspec.json.decode(file.read_bytes(), type=Choices)
+            except FileNotFoundError:
+                continue
+            except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
+                log.error("%s is damaged: %s", file, error)
+                self.damaged.append(f"{file.name}: {error}")
+        if found is not None and heal:
+            self._heal(found)
+        elif found is None and self.damaged:
+            raise SystemFailure(
+                f"the engine's identity cannot be read in {self.path} ({'; '.join(self.damaged)}): "
+                "restore engine.json from a backup"
+            )
+        return found
+
+    def _heal(self, choices: Choices) -> None:
+        text = _encoded(choices)
+        for file in (self._file, self._copy):
+            if not file.exists() or file.read_bytes() != text:
+                _write(file, text)
 
     def _refuse_dockerd(self) -> None:
         ours = (self.path / "engine.json").exists() or (self.path / "state.db").exists()
@@ -58,6 +89,11 @@ class DataRoot:
             self.choices = wanted
             self._write(wanted)
             return wanted
+        self.check(wanted)
+        return self.choices
+
+    def check(self, wanted: Choices) -> None:
+        """SystemFailure when this data root was made with another choice."""
         for name in (
             "containerd",
             "namespace",
@@ -71,18 +107,10 @@ class DataRoot:
                 raise SystemFailure(
                     f"{self.path} was made with {name} {recorded or 'embedded'!r} and cannot be used with {asked or 'embedded'!r}"
                 )
-        return self.choices
 
     def _write(self, choices: Choices) -> None:
-        scratch = self._file.with_suffix(".new")
-        with scratch.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(choices)))
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(self._file)
-        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(folder)
-        os.close(folder)
+        for file in (self._copy, self._file):
+            _write(file, _encoded(choices))
 
     def new_engine_id(self) -> str:
         return str(uuid.uuid4()) if self.choices is None else self.choices.engine_id
@@ -91,3 +119,20 @@ class DataRoot:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _encoded(choices: Choices) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(choices))
+
+
+def _write(file: Path, text: bytes) -> None:
+    """Whole or not at all, and on disk."""
+    scratch = file.with_name(f"{file.name}.new")
+    with scratch.open("wb") as new:
+        new.write(text)
+        new.flush()
+        os.fsync(new.fileno())
+    scratch.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(folder)
+    os.close(folder)

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,35 @@ CREATE INDEX IF NOT EXISTS timeline_container ON timeline (container, time_ns);
 CREATE TABLE IF NOT EXISTS quarantine (
     kind TEXT NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 """
+
+
+DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+SHORT_READ = sqlite3.SQLITE_IOERR_SHORT_READ
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """The file is not what SQLite wrote; anything else (a full disk, a lock) is an outage."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return type(error) is sqlite3.DatabaseError
+    return code & 0xFF in DAMAGE or code == SHORT_READ
+
+
+def checksum(kind: str, id_: str, version: int, body: bytes) -> int:
+    """Of the whole record, so that one that got another name is found out too."""
+    return zlib.crc32(body, zlib.crc32(f"{kind}\0{id_}\0{version}".encode()))
+
+
+def _sound(kind: str, id_: str, version: int, crc: int, body: bytes) -> bool:
+    """Older engines' checksums were of the body alone."""
+    try:
+        return crc in (checksum(kind, id_, version, body), zlib.crc32(body))
+    except TypeError:
+        return False  # a column of another type
+
+
+def _nobody(kind: str, id_: str) -> Document | None:  # noqa: ARG001
+    return None
 
 
 FORGOTTEN = "events-forgotten"
@@ -69,12 +98,18 @@ class Database:
     """One writer connection, and one for reads, each behind a lock of its own."""
 
     def __init__(self, path: Path) -> None:
+        """`spare` has a sound copy of a damaged record, if anybody has."""
         self.path = path
+        self.spare: Callable[[str, str], Document | None] = _nobody
         self._writer = self._connect()
         self._writer_lock = threading.Lock()
-        self._writer.executescript(SCHEMA)
-        self._check_version()
-        self._reader = self._connect()
+        try:
+            self._writer.executescript(SCHEMA)
+            self._check_version()
+            self._reader = self._connect()
+        except BaseException:
+            self._writer.close()
+            raise
         self._reader_lock = threading.Lock()
         self._durable = True
         self._forgotten = int(self.meta(FORGOTTEN) or 0)
@@ -83,9 +118,13 @@ class Database:
         connection = sqlite3.connect(
             self.path, isolation_level=None, check_same_thread=False, timeout=10
         )
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA wal_autocheckpoint=4000")
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA wal_autocheckpoint=4000")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _check_version(self) -> None:
@@ -127,7 +166,8 @@ class Database:
     def _apply(self, batch: Batch) -> list[Event]:
         write = self._writer.execute
         for doc in batch.puts:
-            row = (doc.kind, doc.id, doc.version, zlib.crc32(doc.body), doc.body)
+            crc = checksum(doc.kind, doc.id, doc.version, doc.body)
+            row = (doc.kind, doc.id, doc.version, crc, doc.body)
             write("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", row)
         for key in batch.deletes:
             write("DELETE FROM records WHERE kind=? AND id=?", key)
@@ -151,18 +191,58 @@ class Database:
         return committed
 
     def load(self, kind: str) -> list[Document]:
-        """All sound records of a kind; a damaged one is moved to quarantine and left out."""
+        """All sound records of a kind; its copy takes a damaged one's place; without one it goes to quarantine."""
         with self._writer_lock:
             rows = self._writer.execute(
                 "SELECT id, version, crc, body FROM records WHERE kind=?", (kind,)
             ).fetchall()
             sound = []
             for id_, version, crc, body in rows:
-                if zlib.crc32(body) == crc:
+                if _sound(kind, id_, version, crc, body):
                     sound.append(Document(kind, id_, version, body))
+                    continue
+                if (spare := self.spare(kind, id_)) is not None:
+                    self._apply(Batch(puts=[spare]))
+                    sound.append(spare)
                 else:
                     self._quarantine(kind, id_, "checksum mismatch", body)
             return sound
+
+    def find(self, kind: str, id_: str) -> Document | None:
+        """One sound record."""
+        for version, crc, body in self._read(
+            "SELECT version, crc, body FROM records WHERE kind=? AND id=?", kind, id_
+        ):
+            if _sound(kind, id_, version, crc, body):
+                return Document(kind, id_, version, body)
+        return None
+
+    def fingerprints(self) -> dict[tuple[str, str], int]:
+        """The checksum of every record, by kind and ID."""
+        rows = self._read("SELECT kind, id, crc FROM records")
+        return {(kind, id_): crc for kind, id_, crc in rows}
+
+    def put_damaged_away(self) -> list[tuple[str, str]]:
+        """Every record with a wrong checksum, now in quarantine."""
+        with self._writer_lock:
+            rows = self._writer.execute("SELECT kind, id, version, crc, body FROM records")
+            damaged = [row for row in rows if not _sound(*row)]
+            for kind, id_, _, _, body in damaged:
+                self._quarantine(kind, id_, "checksum mismatch", body)
+        return [(kind, id_) for kind, id_, *_ in damaged]
+
+    def check(self) -> None:
+        """sqlite3.DatabaseError when the file's structure is damaged. Reads all of it."""
+        with self._writer_lock:
+            rows = self._writer.execute("PRAGMA integrity_check(1)").fetchall()
+        if rows != [("ok",)]:
+            raise sqlite3.DatabaseError(str(rows[0][0]) if rows else "it cannot be checked")
+
+    def skip_events(self, head: int) -> None:
+        """The next event gets a higher number: clients that go on from one they know miss none."""
+        with self._writer_lock:
+            self._writer.execute("DELETE FROM sqlite_sequence WHERE name='events'")
+            self._writer.execute("INSERT INTO sqlite_sequence VALUES ('events', ?)", (head,))
 
     def quarantine(self, kind: str, id_: str, reason: str, body: bytes) -> None:
         with self._writer_lock:
@@ -176,9 +256,18 @@ class Database:
         self._writer.execute("DELETE FROM records WHERE kind=? AND id=?", (kind, id_))
         self._writer.execute("COMMIT")
 
+    def release(self, kind: str, id_: str) -> None:
+        """A sound copy has taken its place."""
+        with self._writer_lock:
+            self._writer.execute("DELETE FROM quarantine WHERE kind=? AND id=?", (kind, id_))
+
     def quarantined(self) -> list[tuple[str, str, str]]:
         """(kind, id, reason) of every record in quarantine."""
         return list(self._read("SELECT kind, id, reason FROM quarantine ORDER BY kind, id"))
+
+    def damaged(self, kind: str) -> frozenset[str]:
+        """The IDs of a kind's records in quarantine."""
+        return frozenset(id_ for each, id_, _ in self.quarantined() if each == kind)
 
     def intents(self, kind: str | None = None) -> list[Intent]:
         rows = self._read(

@@ -14,6 +14,7 @@ from engine.api.routes import (
     execs,
     images,
     networks,
+    openapi,
     operators,
     plugins,
     storage,
@@ -60,3 +61,4 @@ def operator_routes(
     """What needs no other service: also on the listener that is there before all of them."""
     operators.register(app, asked)
     event_streams.register(app, told, engine_id)
+    openapi.register(app)

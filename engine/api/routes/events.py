@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from engine.api.routes.rooms import Rooms
 from engine.api.routes.streams import moment
 from engine.domain.events.facade import EventFilter
 from engine.errors import InvalidParameter
+
+SECOND = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
 def asked() -> Asked:
     """The request's `filters`, `since` and `until`."""
     wanted = EventFilter(query_filters())
-    since, until = query_text("since"), moment(query_text("until"), "until")
+    since, until = query_text("since"), _end(query_text("until"))
     if since.startswith("seq:"):
         return Asked(wanted, until, since_seq=_sequence(since))
     # Elsewhere 0 means no limit; here it means from the very first event on, as in dockerd.
@@ -57,6 +60,12 @@ def asked() -> Asked:
             f"`since` time ({since}) cannot be after `until` time ({query_text('until')})"
         )
     return Asked(wanted, until, since_ns=since_ns)
+
+
+def _end(text: str) -> int | None:
+    """The second that is under way means up to now: clients cut "now" down to whole seconds."""
+    until, now = moment(text, "until"), time.time_ns()
+    return now if until is not None and until == now - now % SECOND else until
 
 
 def _sequence(text: str) -> int:

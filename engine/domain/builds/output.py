@@ -15,6 +15,8 @@ __all__ = ["BuildFailed", "Sink", "Talk", "short"]
 Message = Mapping[str, Any]
 HELD = 4096
 """Messages; of more, the last are kept."""
+PATIENCE = 8 << 20
+"""Characters that a stage may say before its turn."""
 RED, PLAIN = "\x1b[91m", "\x1b[0m"
 
 
@@ -50,22 +52,42 @@ class Sink:
 
 
 class Talk:
-    """One stage's voice."""
+    """One stage's voice. Before its turn it is kept, and of much the stage waits for its turn."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, *, at_once: bool = True) -> None:
         self._sink = sink
+        self._waiting: deque[Message] = deque()
+        self._size = 0
+        self._turn = trio.Event()
+        if at_once:
+            self._turn.set()
+
+    async def begin(self) -> None:
+        """Its turn: say what was kept, and from now on everything at once."""
+        while self._waiting:
+            await self._sink.send(self._waiting.popleft())
+        self._turn.set()
+
+    async def _send(self, message: Message) -> None:
+        if self._turn.is_set():
+            await self._sink.send(message)
+            return
+        self._waiting.append(message)
+        self._size += len(str(message))
+        if self._size > PATIENCE:
+            await self._turn.wait()
 
     async def say(self, text: str) -> None:
-        await self._sink.send({"stream": text})
+        await self._send({"stream": text})
 
     async def warn(self, text: str) -> None:
-        await self._sink.send({"stream": f"{RED}{text}{PLAIN}"})
+        await self._send({"stream": f"{RED}{text}{PLAIN}"})
 
     async def raw(self, message: Message) -> None:
-        await self._sink.send(message)
+        await self._send(message)
 
     async def aux(self, image_id: str) -> None:
-        await self._sink.send({"aux": {"ID": image_id}})
+        await self._send({"aux": {"ID": image_id}})
 
 
 def short(image_id: str) -> str:

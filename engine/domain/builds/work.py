@@ -81,7 +81,6 @@ class Work:
             with suppress(NotFound):
                 image = self.images.resolve(name)
                 if _fits(image, platform):
-                    await self.bench.hold(image)
                     return image
         tagged = ":" in name.rpartition("/")[2] or "@" in name
         async with self.images.pull(
@@ -89,9 +88,7 @@ class Work:
         ) as messages:
             async for message in messages:
                 await talk.raw(message)
-        image = self.images.resolve(name)
-        await self.bench.hold(image)
-        return image
+        return self.images.resolve(name)
 
     def _auth(self, name: str) -> AuthConfig | None:
         """The credentials of X-Registry-Config for the image's registry."""

@@ -91,7 +91,7 @@ class Update(Request[list[str]], msgspec.Struct):
     request: UpdateRequest
 
 
-class Again(msgspec.Struct):
+class Again(Request[None], msgspec.Struct):
     """The restart is due; `boot`: after the daemon's start, also of a container that has exited."""
 
     boot: bool = False

@@ -21,12 +21,14 @@ from engine.domain.events.facade import Batch, Intent, Journal, NewEvent
 from engine.domain.images.facade import Images
 from engine.domain.logs.facade import Logs
 from engine.domain.streams.session import Holder
+from engine.domain.system.tallies import Tallies
 
 
 @dataclass
 class Outside:
     """`init_layers` and `users` remember what was found for an image, under the snapshots' names.
 
+    `spared` are IDs whose records are damaged: nothing of theirs is swept away.
     `shutting_down` says that the ends of containers from now on are the daemon's wish, not their users'.
     """
 
@@ -48,7 +50,9 @@ class Outside:
     registry: Registry = field(default_factory=Registry)
     leavings: Leavings = field(default_factory=Leavings)
     restarts: Schedule = field(default_factory=Schedule)
+    tallies: Tallies = field(default_factory=Tallies)
     shutting_down: bool = False
+    spared: frozenset[str] = frozenset()
 
     def directory(self, container_id: str) -> Path:
         return self.settings.data_root / "containers" / container_id

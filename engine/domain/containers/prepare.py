@@ -27,7 +27,7 @@ from engine.domain.containers.records import Container
 from engine.domain.containers.sandbox import Place
 from engine.domain.containers.security import parse_security
 from engine.domain.images.facade import Image, init_name
-from engine.errors import Conflict, NotFound
+from engine.errors import Conflict, InvalidParameter, NotFound
 from engine.models.runtime import Mount, RuncOptions
 
 NAME_LABEL = "io.trimaran.name"
@@ -277,5 +277,7 @@ def runc_options(record: Container, outside: Outside) -> RuncOptions | None:
     """A root of our own: the shim's default is shared by every containerd of the machine. None: not runc's shim."""
     if outside.settings.shims.get(record.runtime, RUNC_RUNTIME) != RUNC_RUNTIME:
         return None
-    binary = outside.settings.runtimes.get(record.runtime, "")
+    binary = outside.settings.runtimes.get(record.runtime)
+    if binary is None:  # the configuration had it when the container was made
+        raise InvalidParameter(f"Unknown runtime specified {record.runtime}")
     return RuncOptions(binary_name=binary, root=str(outside.settings.exec_root / "runc"))

@@ -24,6 +24,8 @@ class RecordStore(Protocol):
 
     def quarantine(self, kind: str, id_: str, reason: str, body: bytes) -> None: ...
 
+    def damaged(self, kind: str) -> frozenset[str]: ...
+
 
 def load_cells(room: Room, store: RecordStore) -> None:
     """Blocks. A record that cannot be read goes to quarantine, and the rest comes up."""
@@ -42,6 +44,9 @@ def load_cells(room: Room, store: RecordStore) -> None:
         # Whether containerd still has the last run's task is not recorded: look before the next use.
         cell.leftover = not container.state.alive and container.state.generation > 0
         room.registry.add(cell)
+    room.outside.spared = frozenset(
+        each for each in store.damaged(KIND) if not room.registry.knows(each)
+    )
 
 
 def _readable(store: RecordStore) -> Iterable[Container]:

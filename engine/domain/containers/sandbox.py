@@ -39,12 +39,13 @@ class Place(msgspec.Struct, frozen=True):
 class Sandboxes:
     """Asks the networks room in this room's terms. Every call may be repeated.
 
-    `dns` are the servers that the daemon's configuration gives to containers without their own.
+    `dns` are the servers that the daemon's configuration gives to containers without their own; a
+    reload replaces them.
     """
 
     def __init__(self, networks: Networks, *, dns: Sequence[str] = ()) -> None:
         self._networks = networks
-        self._dns = dns
+        self.dns = dns
 
     async def restore(self, containers: Iterable[Container]) -> None:
         """Hand over, once, what the records say of the networks; everything else of ours is removed there."""
@@ -58,7 +59,7 @@ class Sandboxes:
             mac=container.config.mac_address,
             wishes={name: wish(asked) for name, asked in container.endpoints.items()},
             hostname=chosen_hostname(container),
-            dns=list(container.host.dns or self._dns),
+            dns=list(container.host.dns or self.dns),
             exposed=_exposed(container),
         )
         try:

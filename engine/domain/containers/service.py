@@ -8,6 +8,7 @@ import re
 import trio
 
 from engine.domain.containers import policy
+from engine.domain.containers.bootorder import BootOrder
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.create import create, undo_abandoned, undo_interrupted
 from engine.domain.containers.joins import joins
@@ -145,9 +146,10 @@ class ContainersService(Worker):
             self._room.booted = True
             alive = [cell.id for cell in self._room.registry if cell.running or cell.starting]
             self._room.outside.holder.retain(alive)
+            order = BootOrder(cell.record for cell in self._room.registry)
             async with trio.open_nursery() as nursery:
                 for cell in self._room.registry:
-                    nursery.start_soon(self._boot, cell)
+                    nursery.start_soon(self._boot, cell, order)
         await self._sweep()
         await trio.sleep(LATE)
         await self._sweep()
@@ -173,14 +175,21 @@ class ContainersService(Worker):
         with self._room.restoring.looking_at(cell.id):
             await self._nursery.supervise(cell)
 
-    async def _boot(self, cell: Cell) -> None:
-        """Row D3: without live restore a container that outlived the daemon is stopped; then policies rule."""
+    async def _boot(self, cell: Cell, order: BootOrder) -> None:
+        """Row D3: without live restore a container that outlived the daemon is stopped; then policies
+        rule, and start first who is needed by others (D6)."""
         outside = self._room.outside
-        if cell.record.state.alive and not outside.settings.live_restore:
-            await self._stop_survivor(cell)
-        if policy.follows_boot(cell.record):
-            await self._nursery.supervise(cell)
-            cell.mailbox.offer(Again(boot=True))
+        try:
+            if cell.record.state.alive and not outside.settings.live_restore:
+                await self._stop_survivor(cell)
+            if policy.follows_boot(cell.record):
+                await self._nursery.supervise(cell)
+                await order.turn(cell.record)
+                await cell.mailbox.ask(Again(boot=True))
+        except Refusal as error:
+            log.warning("container %s: starting it at the boot: %s", cell.id[:12], error)
+        finally:
+            order.done(cell.id)
 
     async def _stop_survivor(self, cell: Cell) -> None:
         try:

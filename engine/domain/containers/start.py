@@ -22,7 +22,7 @@ from engine.domain.containers.task import create_task
 from engine.domain.containers.volumes import mount_events
 from engine.domain.events.facade import Batch
 from engine.domain.networks.facade import Sandbox
-from engine.errors import SystemFailure
+from engine.errors import SystemFailure, Unavailable
 from engine.models.networks import EndpointSettings
 from supervisors import Refusal
 
@@ -32,6 +32,8 @@ async def start(cell: Cell, outside: Outside, cause: Mapping[str, str] | None = 
 
     `cause` goes into its event, where nobody has asked for it.
     """
+    if outside.shutting_down:  # whoever stops all would not see this one
+        raise Unavailable("the daemon is shutting down")
     if cell.starting:  # an earlier start could neither be finished nor undone
         await undo_start(cell, outside, "the start was interrupted", put_off=True)
     await delete_task(cell, outside)

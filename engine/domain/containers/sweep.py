@@ -24,10 +24,10 @@ async def sweep(registry: Registry, outside: Outside) -> list[str]:
     """Remove our orphans in containerd and on disk; the IDs of known containers whose task should be gone."""
     mine = f'labels."{ENGINE_LABEL}"=="{outside.settings.engine_id}"'
     for info in await outside.runtime.containers.list(mine):
-        if not registry.knows(info.id):
+        if not _owned(info.id, registry, outside):
             await _remove_orphan(info.id, outside)
     for snapshot in await outside.runtime.snapshots.list(mine):
-        if CONTAINER_ID.fullmatch(snapshot.name) and not registry.knows(snapshot.name):
+        if CONTAINER_ID.fullmatch(snapshot.name) and not _owned(snapshot.name, registry, outside):
             await _tolerate(outside.runtime.snapshots.remove, snapshot.name)
         elif is_making(snapshot.name):
             async with outside.init_lock:  # nobody is making one now
@@ -44,6 +44,11 @@ async def sweep(registry: Registry, outside: Outside) -> list[str]:
     return leftovers
 
 
+def _owned(container_id: str, registry: Registry, outside: Outside) -> bool:
+    """A damaged record's container counts: it may be restored by hand."""
+    return registry.knows(container_id) or container_id in outside.spared
+
+
 def _idle(cell: Cell) -> bool:
     return not (cell.running or cell.starting or cell.slot.locked())
 
@@ -52,6 +57,8 @@ async def _sweep_host(registry: Registry, outside: Outside, tasks: set[str]) -> 
     """What containerd does not know of, or nobody's container has."""
     for container_id in await outside.leftovers.find():
         cell = registry.get(container_id)
+        if container_id in outside.spared:
+            continue
         if cell is None:
             log.info("removing what is left of container %s", container_id)
             await outside.leftovers.remove(container_id)
@@ -86,7 +93,7 @@ async def _tolerate(action: object, key: str) -> None:
 def _sweep_directories(registry: Registry, outside: Outside) -> None:
     for parent in (outside.settings.data_root / "containers", outside.settings.exec_root / "fifo"):
         for entry in _entries(parent):
-            if CONTAINER_ID.fullmatch(entry.name) and not registry.knows(entry.name):
+            if CONTAINER_ID.fullmatch(entry.name) and not _owned(entry.name, registry, outside):
                 shutil.rmtree(entry, ignore_errors=True)
 
 

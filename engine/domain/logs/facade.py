@@ -99,6 +99,10 @@ class Logs:
         await trio.to_thread.run_sync(_mark_removed, home)
         self._changed.set()
 
+    def dropped(self) -> dict[str, int]:
+        """Records that no receiver will ever get, by the container's ID; of those that deliver now."""
+        return {id: each.spool.dropped for id, each in self._deliveries.items()}
+
     async def report(self, container_id: str) -> dict[str, Any]:
         """What became of the lines; `None` where there is nothing to say."""
         delivery = self._deliveries.get(container_id)

@@ -108,6 +108,8 @@ def _families(request: NetworkCreateRequest) -> dict[int, _Family]:
             continue
         family = _family(config)
         assert family.subnet is not None
+        if family.subnet.version in found and request.driver in ("", "bridge"):
+            raise Forbidden("bridge driver doesn't support multiple subnets")
         if family.subnet.version in found:
             raise InvalidParameter(
                 f"invalid network config: more than one IPv{family.subnet.version} subnet"

@@ -19,9 +19,9 @@ DEFAULT_BRIDGE = "trimaran0"
 NO_BRIDGE = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class NetworkSettings:
-    """`bridge` "none" means no default bridge; `mtu` 0 follows the uplink.
+    """One object for all of the room; only `adopt` changes it. `bridge` "none" means no default bridge; `mtu` 0 follows the uplink.
 
     `userland_proxy`: carry what the firewall can't divert ([::1]).
     """
@@ -44,6 +44,10 @@ class NetworkSettings:
     userland_proxy: bool = True
     publish_policy: str = "all"  # or lan, local: for whom a port is that names no host address
     default_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by driver
+
+    def adopt(self, fresh: NetworkSettings) -> None:
+        """Take over what a reload may change: it holds for networks and ports that are made from now on."""
+        self.pools, self.publish_policy = fresh.pools, fresh.publish_policy
 
     @property
     def alias(self) -> str:

@@ -123,7 +123,6 @@ case("no-newline-at-end", B + "ENV a=b")
 case("two-stages", "FROM busybox\nENV a=b\nFROM busybox\nENV c=d\n")
 case("duplicate-stage", "FROM busybox AS x\nFROM busybox AS x\n")
 case("stage-from-stage", "FROM busybox AS x\nENV a=b\nFROM x\nENV c=d\n")
-case("stage-from-stage-number", "FROM busybox\nFROM 0\n")
 
 # directives and lines
 case("escape-backtick", "# escape=`\nFROM busybox\nRUN echo a `\n  b\nENV p=c:\\x\n")

@@ -34,6 +34,7 @@ class Engine:
     def __init__(self, socket: str) -> None:
         self.socket = socket
         self._base: dict[str, Any] | None = None
+        self._base_layers: list[str] = []
 
     def request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         connection = UnixConnection(self.socket)
@@ -54,6 +55,7 @@ class Engine:
     def base(self) -> dict[str, Any]:
         if self._base is None:
             self._base = self.tree("busybox")
+            self._base_layers = self.json("GET", "/images/busybox/json")["RootFS"]["Layers"]
         return self._base
 
     def tree(self, image: str) -> dict[str, Any]:
@@ -114,13 +116,15 @@ class Engine:
     def _image(self, tag: str) -> dict[str, Any]:
         image = self.json("GET", f"/images/{tag}/json")
         history = self.json("GET", f"/images/{tag}/history")
-        tree, base = self.tree(tag), self.base()
+        base = self.base()
+        layers = image["RootFS"].get("Layers") or []
+        tree = base if layers == self._base_layers else self.tree(tag)
         on_base = any(each in tree for each in ("bin/busybox",))
         return {
             "author": image.get("Author", ""),
             "config": _plain(image["Config"]),
             "made of": _plain(image.get("ContainerConfig") or {}),
-            "layers": len(image["RootFS"].get("Layers") or ()),
+            "layers": len(layers),
             "history": [each["CreatedBy"] for each in history],
             "files": {k: v for k, v in sorted(tree.items()) if not on_base or base.get(k) != v},
             "gone": sorted(base.keys() - tree.keys()) if on_base else [],

@@ -177,4 +177,54 @@ CASES: dict[str, str] = {
         docker run -d --name h4 --net none --health-cmd x --health-interval 1us busybox true
         docker run --rm --net none --no-healthcheck busybox echo none""",
     "cidfile": f"{RUN} --cidfile $D/cid busybox true; wc -c < $D/cid",
+    "network commands": """
+        docker network create --subnet 10.99.0.0/24 --gateway 10.99.0.1 --label tier=one netp >/dev/null; docker network ls --filter name=netp
+        docker network ls -q --filter label=tier=one | wc -c; docker network ls --filter label=nosuch --format '{{.Name}}'
+        docker network ls --filter type=custom --filter driver=bridge --format '{{.Name}} {{.Labels}} {{.Internal}} {{.IPv6}}'
+        docker network ls --filter type=odd; docker network ls --filter nosuch=1; docker network ls --no-trunc --filter name=netp
+        docker network inspect -f '{{json .IPAM}} {{json .Options}} {{json .Labels}} {{json .Containers}} {{.ConfigOnly}}' netp
+        docker network create netp; docker network rm netp; docker network rm netp nosuchnet; docker network inspect netp nosuchnet""",
+    "network refusals": """
+        docker network rm bridge; docker network rm host none; docker network create bridge; docker network create host
+        docker network create -d nosuchdriver netq; docker network create -d overlay netq; docker network create -d host netq
+        docker network create --subnet 10.99.1.0/24 --gateway 10.98.0.1 netq
+        docker network create --subnet 10.99.1.0/24 --ip-range 10.98.0.0/25 netq
+        docker network create --gateway 10.98.0.1 netq; docker network create -o odd netq >/dev/null
+        docker network create --subnet 10.99.1.0/24 --subnet 10.99.2.0/24 netr; docker network rm netq""",
+    "network with everything": """
+        docker network create --subnet 10.99.3.0/24 --ip-range 10.99.3.128/25 --gateway 10.99.3.254 --aux-address host=10.99.3.129 --internal --attachable -o com.docker.network.bridge.name=brp0 nete >/dev/null
+        docker network inspect -f '{{json .IPAM.Config}} {{.Internal}} {{.Attachable}} {{json .Options}}' nete
+        docker run --rm --network nete busybox sh -c 'ip -4 -o addr show eth0 | cut -d" " -f7; ip route | grep -v default'
+        docker run --rm --network nete --ip 10.99.3.7 busybox sh -c 'ip -4 -o addr show eth0 | cut -d" " -f7'
+        docker run --rm --network nete --ip 10.98.0.7 busybox true 2>&1 | sed 's/endpoint with name [a-z_]*/endpoint/'; docker network rm nete""",
+    "network connections": """
+        docker network create --subnet 10.99.4.0/24 netc >/dev/null; docker network create --subnet 10.99.5.0/24 netd >/dev/null
+        docker run -d --name conn --network netc --network-alias site busybox sleep 100 >/dev/null
+        docker network connect --ip 10.99.5.9 --alias other netd conn; docker network connect netd conn
+        docker inspect -f '{{range $n, $e := .NetworkSettings.Networks}}{{$n}} {{$e.IPAddress}} {{$e.Gateway}} {{$e.MacAddress}};{{end}}' conn
+        docker exec conn sh -c 'ip -o -4 addr | cut -d" " -f2,7; ip route'
+        docker network inspect -f '{{range .Containers}}{{.Name}} {{.IPv4Address}} {{.MacAddress}}{{end}}' netd
+        docker network rm netd 2>&1 | sed 's/active endpoints.*/active endpoints/'; docker network disconnect netd conn; docker network disconnect netd conn
+        docker network disconnect netd nosuch; docker network connect nosuchnet conn; docker network connect netd nosuch
+        docker network connect host conn; docker network connect none conn; docker network connect --ip 10.98.0.1 netd conn
+        docker network disconnect -f netc conn; docker exec conn ip -o link | grep -c eth; docker rm -f conn; docker network rm netc netd""",
+    "network names": """
+        docker network create --subnet 10.99.6.0/24 netn >/dev/null
+        docker run -d --name srv --network netn --network-alias site busybox sleep 100 >/dev/null
+        docker run --rm --network netn busybox sh -c 'for n in srv site; do nslookup -type=a $n | grep -A1 "^Name"; done; nslookup -type=ptr 10.99.6.2 | grep -i name; cat /etc/resolv.conf | head -1'
+        docker rm -f srv; docker network rm netn""",
+    "networks pruned": """
+        docker network create --subnet 10.99.7.0/24 --label p=1 nets >/dev/null; docker network create --subnet 10.99.8.0/24 nett >/dev/null
+        docker network prune -f --filter label=p=1; docker network prune -f; docker network prune -f --filter nosuch=1""",
+    "volume commands": """
+        docker volume create --label tier=one volp; docker volume ls --filter name=volp; docker volume ls -q --filter label=tier=one
+        docker volume ls --filter label=tier=two --format '{{.Name}}'; docker volume ls --filter dangling=true -q | grep volp
+        docker volume ls --filter dangling=false -q; docker volume ls --filter driver=local --filter name=volp --format '{{json .Labels}} {{.Mountpoint}}' | sed 's#/.*/volumes/#M/#'
+        docker volume ls --filter nosuch=1; docker volume inspect -f '{{json .Options}} {{json .Labels}} {{.Scope}}' volp
+        docker volume create -d nosuchdriver volq; docker volume create -o odd=1 volq; docker volume create -o type=tmpfs -o device=tmpfs -o o=size=1m volt
+        docker volume inspect -f '{{json .Options}}' volt; docker run --rm --net none -v volt:/x busybox sh -c 'df -k /x | tail -1 | cut -d" " -f1; mount | grep -c " /x type tmpfs"'
+        docker volume rm volp volt nosuch; docker volume rm -f nosuch""",
+    "volumes pruned": """
+        docker volume create --label p=1 vola; docker volume create volb; docker volume prune -f --filter label=p=1
+        docker volume prune -f --filter label!=p=1 | sed 's/[0-9.]*[kMG]*B/SIZE/'; docker volume prune -f --filter nosuch=1; docker volume rm -f volb""",
 }

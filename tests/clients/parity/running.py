@@ -17,6 +17,8 @@ BLANKS = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "ID"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "SHORTID"),
     (re.compile(r"BusyBox v\S+ \([^)]*\)"), "BusyBox"),
+    # Ours begin as those of later dockerds do.
+    (re.compile(r"\bInvalid (filter|address)\b"), r"invalid \1"),
     (re.compile(r"endpoint [a-z]+_[a-z]+ \(ID\)"), "endpoint NAME (ID)"),
 )
 

@@ -81,3 +81,30 @@ def test_own_data_may_look_like_dockerds(tmp_path: Path) -> None:
     (tmp_path / "containers").mkdir()
     (tmp_path / "state.db").touch()
     claimed(tmp_path).release()
+
+
+@pytest.mark.parametrize("name", ["engine.json", "engine.copy.json"])
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"{", b'{"engine_id": 7}', b"\xff\xfe"])
+def test_damaged_identity_is_healed_from_its_copy(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    first = claimed(tmp_path)
+    first.settle(WANTED)
+    first.release()
+    sound = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content)
+    again = claimed(tmp_path)
+    assert again.choices == WANTED
+    assert (tmp_path / name).read_bytes() == sound
+    again.release()
+
+
+def test_no_new_identity_is_invented_when_both_are_damaged(tmp_path: Path) -> None:
+    first = claimed(tmp_path)
+    first.settle(WANTED)
+    first.release()
+    for name in ("engine.json", "engine.copy.json"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(SystemFailure, match="from a backup"):
+        claimed(tmp_path)
+    assert (tmp_path / "engine.json").read_bytes() == b""

@@ -9,12 +9,14 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from engine.adapters.store.copy import Copy
 from engine.adapters.store.database import Database
+from engine.adapters.store.opening import SUSPECT, Repair
 from engine.adapters.store.service import GROUP, StoreService
 from engine.domain.events.messages import Batch, Commit, Document, NewEvent
 from engine.domain.events.records import Event
 from engine.errors import Unavailable
-from supervisors import Mailbox
+from supervisors import Mailbox, ServiceCrashed
 
 
 class Rig:
@@ -119,3 +121,42 @@ async def test_commit_whose_asker_has_left_is_made_true_once_it_is_taken(rig: Ri
             nursery.cancel_scope.cancel()
         await rig.commit("after")
     assert rig.database.load("container") == [document]
+
+
+async def test_repairs_are_told_once_and_the_copy_is_brought_up_to_date(
+    rig: Rig, tmp_path: Path
+) -> None:
+    document = Document("container", "a", 1, b"{}")
+    rig.database.commit([Batch().put(document)])
+    copy, repairs = Copy(tmp_path / "state.copy.db"), [Repair("state.db", "zeroed", "/aside", 3)]
+
+    def service() -> StoreService:
+        return StoreService(
+            rig.database, rig.mailbox, rig.tell, rig.heads.append, copy=copy, repairs=repairs
+        )
+
+    rig.service = service  # type: ignore[method-assign]
+    for _ in range(2):
+        async with serving(rig):
+            await rig.commit("start")
+            assert repairs == []
+    bodies = [event.body for event in rig.database.read_events(0, 10)]
+    assert sum(b'"repair"' in body for body in bodies) == 1
+    assert copy.find("container", "a") == document
+    copy.close()
+
+
+async def test_damage_found_at_work_is_remembered_for_the_next_start(
+    rig: Rig, tmp_path: Path
+) -> None:
+    def damaged(batches: Sequence[Batch]) -> list[list[Event]]:
+        error = sqlite3.DatabaseError("database disk image is malformed")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+
+    rig.database.commit = damaged  # type: ignore[method-assign]
+    with pytest.RaisesGroup(sqlite3.DatabaseError, allow_unwrapped=True, flatten_subgroups=True):
+        async with serving(rig):
+            with pytest.raises(ServiceCrashed):
+                await rig.commit("start")
+    assert (tmp_path / SUSPECT).exists()

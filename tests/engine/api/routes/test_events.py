@@ -42,6 +42,17 @@ async def test_past_is_replayed_a_line_each(tmp_path: Path) -> None:
         assert await actions(at, f"until={first + 10}") == []
 
 
+async def test_second_that_is_under_way_means_up_to_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house(tmp_path) as at:
+        first = log(at)
+        monkeypatch.setattr(time, "time_ns", lambda: (first + 1) * SECOND + SECOND // 2)
+        assert await actions(at, f"since=0&until={first + 1}") == ["create", "start"]
+        assert await actions(at, f"since=0&until={first + 1}.0") == ["create", "start"]
+        assert await actions(at, f"since=0&until={first}.9") == ["create"]
+
+
 async def test_filters_choose(tmp_path: Path) -> None:
     async with house(tmp_path) as at:
         first = log(at)

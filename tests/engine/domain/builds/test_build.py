@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
+import trio
 
+from engine.domain.builds.output import BuildFailed
 from engine.errors import InvalidParameter
 from tests.engine.domain.builds.rooms import House
 
@@ -66,3 +68,61 @@ async def test_cache_from_what_is_not_here_is_no_error() -> None:
     house = House()
     await house.build("FROM busybox\nENV a=b\n", cache_from=("nosuch",))
     assert "Using cache" not in house.text
+
+
+async def test_independent_stages_run_at_the_same_time_and_speak_in_order() -> None:
+    house = House()
+    meeting = [trio.Event(), trio.Event()]
+
+    async def start(reference: str) -> None:
+        """Each command waits for the other's: one after the other, they would never end."""
+        mine = int(reference) - 1
+        meeting[mine].set()
+        await meeting[1 - mine].wait()
+
+    house.containers.start = start  # type: ignore[method-assign]
+    with trio.fail_after(10):
+        await house.build(
+            "FROM busybox AS a\nRUN x\nFROM busybox AS b\nRUN y\nFROM scratch\nENV z=1\n"
+        )
+    titles = [each for each in house.text.splitlines() if each.startswith("Step")]
+    assert titles == [
+        "Step 1/6 : FROM busybox AS a",
+        "Step 2/6 : RUN x",
+        "Step 3/6 : FROM busybox AS b",
+        "Step 4/6 : RUN y",
+        "Step 5/6 : FROM scratch",
+        "Step 6/6 : ENV z=1",
+    ]
+
+
+async def test_the_first_failure_in_the_files_order_is_told() -> None:
+    house = House()
+
+    async def start(reference: str) -> None:
+        await trio.sleep(0.05)
+
+    house.containers.start = start  # type: ignore[method-assign]
+    house.containers.code = 5
+    with pytest.raises(BuildFailed, match="'/bin/sh -c x' returned a non-zero code: 5"):
+        await house.build("FROM busybox\nRUN x\nFROM busybox AS b\nSTOPSIGNAL nope\n")
+    assert "STOPSIGNAL" not in house.text
+
+
+async def test_squash_makes_one_layer_of_the_last_stage() -> None:
+    house = House()
+    image = await house.build("FROM busybox AS a\nRUN x\nFROM a\nRUN y\nENV b=c\n", squash=True)
+    ((base, top, comment),) = house.bench.flattened
+    assert base is not None
+    assert base.id == f"sha256:{1:064d}"
+    assert top.id == f"sha256:{3:064d}"
+    assert comment == f"merge {top.id} to {base.id}"
+    assert house.said[-1] == {"aux": {"ID": image.id}}
+
+
+async def test_squash_on_nothing() -> None:
+    house = House()
+    house.workshop.tree.files["f"] = b""
+    await house.build("FROM scratch\nCOPY f /\n", squash=True)
+    ((base, top, comment),) = house.bench.flattened
+    assert (base, comment) == (None, f"create new from {top.id}")

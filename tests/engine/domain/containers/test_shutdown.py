@@ -8,7 +8,8 @@ from trio.testing import MockClock
 
 from engine.domain.containers.records import Status
 from engine.domain.containers.shutdown import patience, stop_all
-from engine.errors import SystemFailure
+from engine.errors import SystemFailure, Unavailable
+from tests.engine.domain.containers.passing import settled
 from tests.engine.domain.containers.rooms import Daemon, Machine, living, running, statuses
 
 
@@ -95,3 +96,55 @@ async def test_task_left_by_an_earlier_run_goes_too(tmp_path: Path) -> None:
         assert daemon.runtime.tasks.all
         await stop(daemon)
         assert daemon.runtime.tasks.all == {}
+
+
+async def test_start_under_way_is_stopped_too_and_later_ones_are_refused(
+    tmp_path: Path, patient_clock: MockClock
+) -> None:
+    async with running(tmp_path) as daemon:
+        await daemon.create("early")
+        await daemon.create("late")
+        async with trio.open_nursery() as nursery:
+            gate = daemon.runtime.hold("tasks.start")
+            nursery.start_soon(daemon.containers.start, "early")
+            await gate.reached.wait()
+            nursery.start_soon(stop, daemon)
+            await settled()
+            with pytest.raises(Unavailable, match="the daemon is shutting down"):
+                await daemon.containers.start("late")
+            gate.open()
+        assert statuses(daemon) == {"early": Status.EXITED, "late": Status.CREATED}
+        assert daemon.runtime.tasks.all == {}
+
+
+async def test_orphans_that_no_sweep_has_found_yet_are_taken_away(tmp_path: Path) -> None:
+    async with running(tmp_path) as daemon:
+        orphan = "f" * 64
+        daemon.machine.leftovers.all.add(orphan)
+        await stop(daemon)
+        assert daemon.machine.leftovers.all == set()
+
+
+async def test_who_is_needed_goes_last(tmp_path: Path, patient_clock: MockClock) -> None:
+    async with running(tmp_path) as daemon:
+        database = await daemon.run("store")
+        await daemon.run("web", network_mode=f"container:{database.id}")
+        await daemon.run("other")
+        await stop(daemon)
+        ended = {cell.record.name: cell.record.state.finished_ns for cell in daemon.room.registry}
+        assert set(statuses(daemon).values()) == {Status.EXITED}
+        assert ended["web"] <= ended["store"]
+
+
+async def test_chain_of_those_who_do_not_listen_has_the_sum_of_their_time(
+    tmp_path: Path, patient_clock: MockClock
+) -> None:
+    async with running(tmp_path) as daemon:
+        daemon.runtime.tasks.deaf = {15}
+        first = await daemon.run("store", stop_timeout=10)
+        await daemon.run("web", network_mode=f"container:{first.id}", stop_timeout=10)
+        assert patience(daemon.room, 15) == 25
+        begun = trio.current_time()
+        await stop(daemon)
+        assert 20 <= trio.current_time() - begun <= 25
+        assert set(statuses(daemon).values()) == {Status.EXITED}

@@ -98,8 +98,8 @@ def test_macvlan_without_parent_leads_nowhere() -> None:
         ),
         (
             request(IPAMConfig(subnet="10.0.0.0/24"), IPAMConfig(subnet="10.1.0.0/24")),
-            InvalidParameter,
-            "more than one IPv4 subnet",
+            Forbidden,
+            "bridge driver doesn't support multiple subnets",
         ),
         (
             request(IPAMConfig(subnet="fd00::/64"), enable_ipv6=False),
