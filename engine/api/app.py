@@ -16,11 +16,14 @@ from quart_trio import QuartTrio
 from quart_trio.asgi import TrioASGIHTTPConnection
 from werkzeug.routing import MapAdapter
 
+from engine.api.authorization import Judge, ask_about, question_of
 from engine.api.bodies import ApiRequest
 from engine.api.origin import OriginGuard
 from engine.api.problems import problem_response
 from engine.api.responses import StreamBody, empty_response, json_response
 from engine.api.versions import MINIMUM, NEWEST, Version, check, split_prefix, text_of
+from engine.domain.plugins.authorization import Question
+from engine.errors import EngineError
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +127,7 @@ class Api(QuartTrio):
         self.url_map.merge_slashes = False
         self.minimum = minimum
         self.guard = guard
+        self.judge: Judge | None = None
         self.headers: list[tuple[bytes, bytes]] = [
             (b"Api-Version", text_of(NEWEST).encode()),
             (b"Docker-Experimental", b"true" if experimental else b"false"),
@@ -146,17 +150,29 @@ class Api(QuartTrio):
 
     async def answer(self, context: RequestContext) -> Response:
         """Run the handler; whatever it raises becomes an answer."""
+        question: Question | None = None
         try:
             self._admit(context.request)
             result = await self.preprocess_request(context)
             if result is None:
+                if self.judge is not None:
+                    asked = await question_of(cast(ApiRequest, context.request))
+                    await self.judge.request(asked)
+                    question = asked
                 result = await self.dispatch_request(context)
-            return await self._response_of(result)
+            response = await self._response_of(result)
         except Exception as error:
             if _hijacked(context.request.scope):
                 log.exception("a hijacked connection failed")
                 return empty_response()
+            response = problem_response(error)
+        if question is None or self.judge is None or _hijacked(context.request.scope):
+            return response
+        try:
+            await ask_about(self.judge, question, response)
+        except EngineError as error:
             return problem_response(error)
+        return response
 
     async def full_dispatch_request(self, context: RequestContext | None = None) -> Response:
         """Quart's entry, for what calls it directly."""

@@ -14,6 +14,7 @@ from engine.api.gate import guard
 from engine.api.listeners import Listener, Tls, UnixListener, parse_address
 from engine.api.routes import Rooms, operator_routes, register, reload
 from engine.api.server import Limits, Server
+from engine.domain.plugins.authorization import Authorization
 from engine.version import VERSION
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def api_server(engine: Engine, rooms: Rooms) -> Server:
     app = create_app(
         lambda app: register(app, rooms), version=VERSION, experimental=settings.experimental
     )
+    if settings.authorization_plugins:
+        app.judge = Authorization(settings.authorization_plugins, engine.plugins.get)
     reload.register(app, engine.reloader.reload)
     guard(app, engine.ready, engine.operators.waiting_for)
     return Server(app, api_listeners(settings), limits=limits(settings), handover=engine.handover)

@@ -43,12 +43,14 @@ class Operators:
         restoring: Restoring,
         pulse: Pulse,
         configured: tuple[Settings, Origins],
+        plugins: Callable[[], list[dict[str, object]]] = list,
     ) -> None:
         self._tree = tree
         self._vigil = vigil
         self._restoring = restoring
         self._pulse = pulse
         self._settings, self._origins = configured
+        self._plugins = plugins
         self.ages = tasks.Ages()
         self.changes = 0
         self.damage: dict[str, object] = {}
@@ -64,7 +66,8 @@ class Operators:
         return self._pulse.report()
 
     def tree(self) -> dict[str, object]:
-        return {**self._tree().to_dict(), "loop_lag": self._pulse.report(), "damage": self.damage}
+        own = {"loop_lag": self._pulse.report(), "damage": self.damage, "plugins": self._plugins()}
+        return {**self._tree().to_dict(), **own}
 
     def configure(self, settings: Settings) -> None:
         """After a reload."""

@@ -35,4 +35,6 @@ def make_system(engine: Engine) -> System:
         containerd=containerd,
         runc=RuncVersion("runc"),
         tallies=engine.containers.tallies,
+        volume_drivers=engine.volumes.drivers,
+        log_drivers=engine.logs.drivers,
     )

@@ -33,6 +33,8 @@ SERVICES = {
     "control": "root/runtime/channel-control",
     "bulk": "root/runtime/channel-bulk",
     "event channel": "root/runtime/channel-events",
+    "plugins": "root/plugins",
+    "managed": "root/managed",
     "network": "root/network",
     "resolver": "root/resolver",
     "volumes": "root/volumes",

@@ -16,6 +16,7 @@ from engine.api.routes import (
     networks,
     openapi,
     operators,
+    plugins,
     storage,
     streams,
     system,
@@ -45,6 +46,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         distribution,
         networks,
         volumes,
+        plugins,
         storage,
         timeline,
     ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -60,6 +60,7 @@ class Identity(msgspec.Struct, frozen=True):
     http_proxy: str
     https_proxy: str
     no_proxy: str
+    authorization: list[str] = []
     experimental: bool = False
 
 
@@ -76,6 +77,8 @@ class System:
         listeners: Callable[[], int],
         containerd: Callable[[], Awaitable[tuple[str, str]]],
         runc: Callable[[], Awaitable[tuple[str, str]]],
+        volume_drivers: Callable[[], Sequence[str]] = lambda: ("local",),
+        log_drivers: Callable[[], Sequence[str]] = lambda: DRIVERS,
         tallies: Tallies | None = None,
     ) -> None:
         self.identity = identity
@@ -85,6 +88,8 @@ class System:
         self._listeners = listeners
         self._containerd = containerd
         self._runc = runc
+        self._volume_drivers = volume_drivers
+        self._log_drivers = log_drivers
         self._tallies = tallies or Tallies()
 
     async def version(self) -> Version:
@@ -142,7 +147,10 @@ class System:
             driver=who.snapshotter,
             driver_status=[("driver-type", "io.containerd.snapshotter.v1")],
             plugins=Plugins(
-                volume=["local"], network=["bridge", "host", "null"], log=list(DRIVERS)
+                volume=list(self._volume_drivers()),
+                network=["bridge", "host", "null"],
+                authorization=self.identity.authorization or None,
+                log=list(self._log_drivers()),
             ),
             memory_limit=self._has("memory"),
             swap_limit=facts.swap_limit,
