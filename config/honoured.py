@@ -16,21 +16,20 @@ from config.schema import KEYS, Settings
 Status = Literal["honoured", "accepted", "refused"]
 
 _HONOURED = frozenset({
-    "api-half-open", "api-header-timeout",
+    "api-half-open", "api-header-timeout", "authorization-plugins",
     "bip", "bip6", "bridge", "default-gateway", "default-gateway-v6", "default-address-pools", "default-network-opts", "firewall-backend", "fixed-cidr", "fixed-cidr-v6",
     "ipv6", "publish-policy", "userland-proxy", "cgroup-parent", "containerd", "events-retention", "icc", "ip", "ip-forward",
     "ip-masq", "iptables", "containerd-namespace", "containerd-plugin-namespace",
     "data-root", "debug", "default-cgroupns-mode", "default-ipc-mode", "default-runtime", "default-ulimits", "default-shm-size", "dns",
-    "dns-opts", "dns-search", "exec-root", "group", "hosts", "init", "init-path", "labels",
-    "insecure-registries", "live-restore", "log-driver", "log-level", "log-opts",
+    "dns-opts", "dns-search", "exec-root", "experimental", "group", "hosts", "init", "init-path", "labels",
+    "insecure-registries", "metrics-addr", "operator-addr", "live-restore", "log-driver", "log-level", "log-opts",
     "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts",
-    "mtu", "no-new-privileges", "pidfile", "proxies", "registry-mirrors",
+    "mtu", "no-new-privileges", "pidfile", "plugin-sockets", "plugin-specs", "proxies", "registry-mirrors",
     "runtimes", "seccomp-profile", "shutdown-timeout", "storage-collection", "tls", "tlscacert", "tlscert", "tlskey",
     "tlsverify", "timeline-retention",
 })  # fmt: skip
 
 REFUSED: dict[str, str] = {
-    "authorization-plugins": "authorization plugins are not asked yet, and requests would pass unchecked",
     "rootless": "rootless mode is not there yet; run trimarand as root",
     "selinux-enabled": "containers would run without their SELinux labels; leave it false",
     "userns-remap": "containers would run as the host's root; leave it empty",

@@ -73,6 +73,8 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _same("events-retention", RETENTION, "What the event log keeps: count=N,age=720h,bytes=64m"),
         _same("timeline-retention", SECONDS, "How long a removed container's timeline is kept"),
         Option("authorization-plugin", "authorization-plugins", LIST, "Authorization plugins to load"),
+        _same("plugin-sockets", STRING, "Directory with the sockets of plugins"),
+        _same("plugin-specs", LIST, "Directories with .spec and .json files of plugins"),
         Option("restart", "", BOOL, "Ignored, as in dockerd", "r", hidden=True),
     ),
     "API": (

@@ -47,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     metrics_addr: str = ""
     min_api_version: str = ""  # the oldest that the engine speaks
     authorization_plugins: tuple[str, ...] = ()
+    plugin_sockets: str = "/run/docker/plugins"
+    plugin_specs: tuple[str, ...] = ("/etc/docker/plugins", "/usr/lib/docker/plugins")
     events_retention: EventsRetention = EventsRetention()
     timeline_retention: int = 30 * 24 * 3600  # seconds after a container's removal
 

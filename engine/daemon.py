@@ -26,7 +26,6 @@ from engine.adapters.host.identity import DataRoot
 from engine.adapters.host.notify import Notifier
 from engine.adapters.host.probe import HostProbe
 from engine.adapters.keeper import FifoKeeper, KeeperService
-from engine.adapters.logsinks import open_sink
 from engine.adapters.registry.registries import RemoteRegistries
 from engine.adapters.resolver import ResolverClient, ResolverService
 from engine.adapters.rootfs.files import HostFiles
@@ -59,17 +58,21 @@ from engine.domain.execs.intents import KIND as EXEC
 from engine.domain.execs.service import ExecsService
 from engine.domain.execs.store import ExecStore
 from engine.domain.images.facade import Images
-from engine.domain.logs.facade import Logs
 from engine.domain.system.disk import DiskReport
 from engine.domain.system.memory import MemoryService
 from engine.domain.system.pulse import Pulse, PulseService
+from engine.domain.system.tallies import Tallies
 from engine.domain.system.vigil import Vigil, VigilService
 from engine.wiring.builds import make_builds
 from engine.wiring.choices import wanted_choices
 from engine.wiring.listeners import api_server, status_server
 from engine.wiring.live import make_reloader
+from engine.wiring.managed import managed_room
+from engine.wiring.metrics import make_metrics, metrics_server
 from engine.wiring.networks import networks_room, volumes_room
 from engine.wiring.operators import Announced, Operators
+from engine.wiring.page import operators_server
+from engine.wiring.plugins import logs_room, plugins_room
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.rooms import (
     container_settings,
@@ -115,7 +118,9 @@ class Engine:
         self._reach_containerd()
         self._furnish()
         self.reloader = make_reloader(self, reread or (lambda: Loaded(settings, {})))
-        self.root = Supervisor("root", self._children(), max_restarts=3, period=300.0)
+        self.root = Supervisor(
+            "root", self._children(), max_restarts=3, period=300.0, on_change=self.operators.changed
+        )
 
     # the passive parts: they outlive every service
 
@@ -148,15 +153,11 @@ class Engine:
         self.leave_running = False
 
     def _client(self, channel: str) -> Containerd:
-        return Containerd(
-            self.channels[channel],
-            self.channels["bulk"],
-            namespace=self.choices.namespace,
-            snapshotter=self.choices.snapshotter,
-        )
+        place = {"namespace": self.choices.namespace, "snapshotter": self.choices.snapshotter}
+        return Containerd(self.channels[channel], self.channels["bulk"], **place)
 
     def _furnish(self) -> None:
-        self.pulse = Pulse()
+        self.pulse, self.tallies = Pulse(), Tallies()
         self.notifier = Notifier.taken_from(os.environ, os.getpid())
         self.registries = RemoteRegistries(registry_settings(self.settings, os.environ))
         self.images = Images(
@@ -171,11 +172,12 @@ class Engine:
         )
         self.resolver = ResolverClient(self.exec_root / "resolver.sock")
         state = self.database, self.journal
-        self.networks = networks_room(
-            *(self.settings, self.engine_id, self.exec_root), state, self.resolver
-        )
-        self.volumes = volumes_room(self.data.path, self.exec_root, state)
-        self.logs = Logs(self.data.path / "logs", open_sink)
+        known = self.settings, self.engine_id, self.exec_root
+        self.networks = networks_room(*known, state, self.resolver, self.tallies)
+        self.managed = managed_room(self)
+        self.plugins = plugins_room(self.settings, self.managed.endpoint)
+        self.volumes = volumes_room(self.data.path, self.exec_root, state, self.plugins)
+        self.logs = logs_room(self.data.path, self.exec_root, self.plugins)
         self.keeper = FifoKeeper(self.exec_root / "keeper.sock")
         self.outside = Outside(
             runtime=self.containerd,
@@ -190,6 +192,7 @@ class Engine:
             settings=container_settings(self.settings, self.choices, self.facts, self.data.path),
             holder=self.keeper,
             logs=self.logs,
+            tallies=self.tallies,
         )
         self.room = Room(self.outside)
         self.exec_store = ExecStore()
@@ -213,14 +216,12 @@ class Engine:
         self.vigil = Vigil({"runtime": self.containerd.version})
         self.operators = Operators(
             lambda: self.root.status(),
-            self.vigil,
-            self.room.restoring,
-            self.pulse,
+            *(self.vigil, self.room.restoring, self.pulse),
             (self.settings, self.origins),
+            self.plugins.report,
         )
+        self.metrics = make_metrics(self)
         self.operators.damage = damage(self)
-
-    # the services
 
     def _children(self) -> Sequence[ChildSpec]:
         return (
@@ -250,15 +251,23 @@ class Engine:
                 grace=CONTAINERD_GRACE + 5,
             ),
             ChildSpec(
+                name="managed",
+                factory=self.managed.service,
+                depends_on=("store", "runtime"),
+                mailboxes=(self.managed.mailbox,),
+                grace=CONTAINERD_GRACE,
+            ),
+            ChildSpec(name="plugins", factory=self.plugins.service, depends_on=("managed",)),
+            ChildSpec(
                 name="network",
                 factory=self.networks.service,
-                depends_on=("store", "resolver"),
+                depends_on=("store", "resolver", "plugins"),
                 mailboxes=(self.networks.mailbox,),
             ),
             ChildSpec(
                 name="volumes",
                 factory=self.volumes.service,
-                depends_on=("store",),
+                depends_on=("store", "plugins"),
                 mailboxes=(self.volumes.mailbox,),
             ),
             ChildSpec(
@@ -274,9 +283,7 @@ class Engine:
                 depends_on=("store", "events", "runtime", "network", "volumes", "images", "logs"),
             ),
             ChildSpec(
-                name="builds",
-                factory=self.builds.service,
-                depends_on=("store", "images", "containers"),
+                name="builds", factory=self.builds.service, depends_on=("images", "containers")
             ),
             ChildSpec(name="watcher", factory=self._watcher, depends_on=("containers",)),
             ChildSpec(
@@ -284,6 +291,10 @@ class Engine:
                 factory=self.storage.service,
                 depends_on=("volumes", "images", "containers"),
                 mailboxes=(self.storage.mailbox,),
+            ),
+            ChildSpec(name="metrics", factory=lambda: metrics_server(self)),
+            ChildSpec(
+                name="operators", factory=lambda: operators_server(self), depends_on=("events",)
             ),
             # Up early, behind its gate; `stop` sees to it that it is the first one down.
             ChildSpec(name="api", factory=self._api, depends_on=("events",)),
@@ -306,6 +317,7 @@ class Engine:
         return (process, *channels)
 
     def _container_services(self) -> Sequence[ChildSpec]:
+        outside = self.outside
         return (
             ChildSpec(
                 name="service",
@@ -320,12 +332,12 @@ class Engine:
             ChildSpec(
                 name="leavings",
                 factory=lambda: LeavingsService(
-                    self.outside.leavings, self.outside.runtime, self.outside.leftovers
+                    outside.leavings, outside.runtime, outside.leftovers
                 ),
             ),
             ChildSpec(
                 name="restarts",
-                factory=lambda: RestartManager(self.outside.restarts, self.nursery.again),
+                factory=lambda: RestartManager(outside.restarts, self.nursery.again),
             ),
         )
 
@@ -354,6 +366,7 @@ class Engine:
             prunes=Prunes(self.room, self.containers),
             execs=self.execs,
             images=self.images,
+            managed=self.managed,
             events=self.events,
             networks=self.networks,
             volumes=self.volumes,
@@ -363,8 +376,6 @@ class Engine:
             operators=self.operators,
         )
         return api_server(self, rooms)
-
-    # its life
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until `stop`. IntensityExceeded when a part does not stay up."""

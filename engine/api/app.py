@@ -16,11 +16,14 @@ from quart_trio import QuartTrio
 from quart_trio.asgi import TrioASGIHTTPConnection
 from werkzeug.routing import MapAdapter
 
+from engine.api.authorization import Judge, ask_about, question_of
 from engine.api.bodies import ApiRequest
 from engine.api.origin import OriginGuard
 from engine.api.problems import problem_response
 from engine.api.responses import StreamBody, empty_response, json_response
 from engine.api.versions import MINIMUM, NEWEST, Version, check, split_prefix, text_of
+from engine.domain.plugins.authorization import Question
+from engine.errors import EngineError
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +117,9 @@ class Api(QuartTrio):
     url_rule_class = ApiRule  # type: ignore[assignment]
     session_interface = NoSession()  # type: ignore[assignment]
 
-    def __init__(self, *, version: str, guard: OriginGuard, minimum: Version) -> None:
+    def __init__(
+        self, *, version: str, guard: OriginGuard, minimum: Version, experimental: bool = False
+    ) -> None:
         super().__init__("engine.api", static_folder=None)
         self.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
         # Redirects would confuse clients; /networks/ is the same as /networks.
@@ -122,9 +127,10 @@ class Api(QuartTrio):
         self.url_map.merge_slashes = False
         self.minimum = minimum
         self.guard = guard
+        self.judge: Judge | None = None
         self.headers: list[tuple[bytes, bytes]] = [
             (b"Api-Version", text_of(NEWEST).encode()),
-            (b"Docker-Experimental", b"false"),
+            (b"Docker-Experimental", b"true" if experimental else b"false"),
             (b"Ostype", b"linux"),
             (b"Server", f"Docker/{version} (linux)".encode()),
         ]
@@ -144,17 +150,29 @@ class Api(QuartTrio):
 
     async def answer(self, context: RequestContext) -> Response:
         """Run the handler; whatever it raises becomes an answer."""
+        question: Question | None = None
         try:
             self._admit(context.request)
             result = await self.preprocess_request(context)
             if result is None:
+                if self.judge is not None:
+                    asked = await question_of(cast(ApiRequest, context.request))
+                    await self.judge.request(asked)
+                    question = asked
                 result = await self.dispatch_request(context)
-            return await self._response_of(result)
+            response = await self._response_of(result)
         except Exception as error:
             if _hijacked(context.request.scope):
                 log.exception("a hijacked connection failed")
                 return empty_response()
+            response = problem_response(error)
+        if question is None or self.judge is None or _hijacked(context.request.scope):
+            return response
+        try:
+            await ask_about(self.judge, question, response)
+        except EngineError as error:
             return problem_response(error)
+        return response
 
     async def full_dispatch_request(self, context: RequestContext | None = None) -> Response:
         """Quart's entry, for what calls it directly."""
@@ -192,13 +210,19 @@ def create_app(
     version: str = "0.1.0",
     guard: OriginGuard | None = None,
     minimum: Version = MINIMUM,
+    experimental: bool = False,
 ) -> Api:
     """An application with the routes that `register` adds.
 
     `version` is the engine's, for the Server header; `guard` decides for TCP clients; `minimum`
     is the oldest API version served.
     """
-    app = Api(version=version, guard=guard or OriginGuard(), minimum=minimum)
+    app = Api(
+        version=version,
+        guard=guard or OriginGuard(),
+        minimum=minimum,
+        experimental=experimental,
+    )
     register(app)
     return app
 

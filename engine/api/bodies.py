@@ -22,11 +22,15 @@ class PulledBody(TrioBody):
 
     receive: Receive | None = None
     _ended = False
+    _kept: bytes = b""
 
     def __aiter__(self) -> PulledBody:
         return self
 
     async def __anext__(self) -> bytes:
+        if self._kept:
+            kept, self._kept = self._kept, b""
+            return kept
         while not self._ended:
             chunk = await self._pull()
             if chunk:
@@ -44,6 +48,14 @@ class PulledBody(TrioBody):
             if limit is not None and len(found) > limit:
                 raise InvalidParameter(f"request body is larger than {limit} bytes")
         return bytes(found)
+
+    async def ahead(self, limit: int) -> bytes | None:
+        """The whole body, which is still there to be read; None for one that is larger than the limit."""
+        found = bytearray(self._kept)
+        while not self._ended and len(found) <= limit:
+            found += await self._pull()
+        self._kept = bytes(found)
+        return self._kept if len(found) <= limit else None
 
     async def _pull(self) -> bytes:
         if self.receive is None:

@@ -7,7 +7,7 @@ feed alone, and when it answers no ping either, it is let go.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -31,6 +31,9 @@ UNSPEAKABLE = (1005, 1006, 1015)
 """Codes that no frame may carry (RFC 6455, 7.4.1)."""
 NO_PONG, NOT_YET = 4001, 4002
 """Close codes of our own: no pong in time; a start after the newest event."""
+
+
+Hear = Callable[[str | bytes], None]
 
 
 class Credit(msgspec.Struct):
@@ -78,11 +81,16 @@ class Feed:
     """One client's connection."""
 
     def __init__(
-        self, connection: WebSocketConnection, stream: FrameStream, window: Window
+        self,
+        connection: WebSocketConnection,
+        stream: FrameStream,
+        window: Window,
+        hear: Hear | None = None,
     ) -> None:
         self._connection = connection
         self._stream = stream
         self._window = window
+        self._hear = hear
         stream.closing = self._last_word
 
     def _last_word(self) -> bytes:
@@ -122,6 +130,9 @@ class Feed:
         """Take the client's grants until it goes."""
         while True:
             message = await self._connection.get_message()
+            if self._hear is not None:
+                self._hear(message)
+                continue
             try:
                 if isinstance(message, str):
                     said = msgspec.json.decode(message, type=Credit)
@@ -158,6 +169,7 @@ async def open_feed(
     subprotocol: str | None = None,
     every: float = PING_SECONDS,
     limit: float = PONG_SECONDS,
+    hear: Hear | None = None,
 ) -> AsyncIterator[Feed]:
     """Take the request's connection for a feed. The block ends when the client goes, does not answer or
     does not behave; `Closing` ends it from inside. The client is told the reason."""
@@ -167,7 +179,7 @@ async def open_feed(
             with trio.fail_after(HEAD_SECONDS):
                 proposal = await wrap_server_stream(library, stream, max_message_size=MESSAGE_LIMIT)
                 connection = await proposal.accept(subprotocol=subprotocol)
-            feed = Feed(connection, stream, window)
+            feed = Feed(connection, stream, window, hear)
             code, reason = GOING_AWAY, "the daemon stops"
             try:
                 async with trio.open_nursery() as nursery:

@@ -83,6 +83,11 @@ class Link:
         return self._connection.peer
 
     @property
+    def stream(self) -> Any:
+        """The transport, for what TLS knows of the client."""
+        return self._connection.stream
+
+    @property
     def local(self) -> bool:
         """Whether it is a unix socket, which no browser reaches."""
         return self._connection.family == socket.AF_UNIX

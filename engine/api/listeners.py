@@ -70,11 +70,15 @@ class UnixListener:
 
 @dataclass(frozen=True, slots=True)
 class TcpListener:
-    """A host (empty: every address) and port, with or without TLS. Port 0 is for tests."""
+    """A host (empty: every address) and port, with or without TLS. Port 0 is for tests.
+
+    A `spare` one is done without where somebody else has it.
+    """
 
     host: str
     port: int
     tls: Tls | None = None
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +181,10 @@ async def bind_all(listeners: Sequence[Listener], handover: Handover | None = No
             elif isinstance(listener, UnixListener):
                 bound.append(bind_unix(listener, left))
             elif isinstance(listener, TcpListener):
-                bound += await bind_tcp(listener, left)
+                bound += await _bind_tcp_or_spare(listener, left)
             else:
                 bound += inherited(listener)
-        if not bound:
+        if not bound and not all(getattr(each, "spare", False) for each in listeners):
             raise ListenError("there is no address to listen on")
     except BaseException:
         for each in bound:
@@ -195,6 +199,16 @@ def bind_spare(listener: UnixListener, left: Handover) -> list[Bound]:
         return [bind_unix(listener, left)]
     except ListenError as error:
         log.info("%s; left alone", error)
+        return []
+
+
+async def _bind_tcp_or_spare(listener: TcpListener, left: Handover | None = None) -> list[Bound]:
+    try:
+        return await bind_tcp(listener, left)
+    except ListenError as error:
+        if not listener.spare:
+            raise
+        log.warning("%s; done without", error)
         return []
 
 

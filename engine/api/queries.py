@@ -86,6 +86,14 @@ def query_number(name: str) -> int:
     return parse_int(text, name, 0)
 
 
+def query_size(name: str) -> int:
+    """Of a terminal: the kernel keeps 16 bits of its height and width; raises InvalidParameter."""
+    size = query_number(name)
+    if not 0 <= size <= 0xFFFF:
+        raise InvalidParameter(f"invalid value for {name}: {size} is out of range")
+    return size
+
+
 def query_filters(name: str = "filters") -> dict[str, list[str]]:
     """The filters of a list, prune or events request."""
     return parse_filters(request.args.get(name))

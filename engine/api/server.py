@@ -111,6 +111,9 @@ class Server:
         handlers: trio.Nursery,
         task_status: trio.TaskStatus[Any],
     ) -> None:
+        if not listeners:  # all of them were spare
+            task_status.started()
+            await trio.sleep_forever()
         # trio itself waits and goes on when the process is out of file descriptors.
         await trio.serve_listeners(
             self._handle, listeners, handler_nursery=handlers, task_status=task_status

@@ -17,6 +17,7 @@ class Volume(Wire, frozen=True):
     name: str = text()
     options: dict[str, str] | None = null()
     scope: str = text()
+    status: dict[str, object] | None = None
 
 
 class VolumeListResponse(Wire, frozen=True):

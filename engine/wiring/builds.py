@@ -25,4 +25,5 @@ def make_builds(engine: Engine) -> Builds:
         fetcher=HttpFetcher(),
         journal=engine.journal,
         open_intents=tuple(each.subject for each in engine.database.intents(INTENT)),
+        experimental=engine.settings.experimental,
     )

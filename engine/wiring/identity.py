@@ -40,4 +40,6 @@ def identity(settings: Settings, choices: Choices, data_root: Path, containerd: 
         http_proxy=proxies.http,
         https_proxy=proxies.https,
         no_proxy=proxies.none,
+        authorization=list(settings.authorization_plugins),
+        experimental=settings.experimental,
     )

@@ -14,6 +14,7 @@ from engine.api.gate import guard
 from engine.api.listeners import Listener, Tls, UnixListener, parse_address
 from engine.api.routes import Rooms, operator_routes, register, reload
 from engine.api.server import Limits, Server
+from engine.domain.plugins.authorization import Authorization
 from engine.version import VERSION
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ CLIENTS_SOCKET = "/var/run/docker.sock"
 def api_listeners(settings: Settings) -> list[Listener]:
     """The hosts asked for; without any our own socket, and the one where clients look that were told nothing."""
     hosts = [str(host) for host in api_hosts(settings, os.environ, os.getpid())]
-    tls = _tls(settings)
+    tls = tls_of(settings)
     listeners = [parse_address(host, group=settings.group, tls=tls) for host in hosts]
     if hosts == [f"unix://{settings.socket_path}"] and not settings.hosts:
         listeners.append(UnixListener(Path(CLIENTS_SOCKET), settings.group, spare=True))
@@ -59,13 +60,17 @@ def status_server(engine: Engine) -> Server:
 def api_server(engine: Engine, rooms: Rooms) -> Server:
     """Listens from the beginning; until the engine is ready most of it waits."""
     settings = engine.settings
-    app = create_app(lambda app: register(app, rooms), version=VERSION)
+    app = create_app(
+        lambda app: register(app, rooms), version=VERSION, experimental=settings.experimental
+    )
+    if settings.authorization_plugins:
+        app.judge = Authorization(settings.authorization_plugins, engine.plugins.get)
     reload.register(app, engine.reloader.reload)
     guard(app, engine.ready, engine.operators.waiting_for)
     return Server(app, api_listeners(settings), limits=limits(settings), handover=engine.handover)
 
 
-def _tls(settings: Settings) -> Tls | None:
+def tls_of(settings: Settings) -> Tls | None:
     """For every TCP listener, once TLS was asked for: a root API never falls back to plain text."""
     if not settings.uses_tls:
         return None

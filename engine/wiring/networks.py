@@ -8,6 +8,7 @@ from pathlib import Path
 from config.schema import Settings
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
+from engine.adapters.pluginhttp.volumes import PluginVolumes
 from engine.adapters.resolver import ResolverClient
 from engine.adapters.store.database import Database
 from engine.adapters.store.networks import NetworkStore
@@ -15,6 +16,8 @@ from engine.adapters.store.volumes import VolumeStore
 from engine.adapters.volumes.disk import HostDisk
 from engine.domain.events.facade import Journal
 from engine.domain.networks.facade import Networks
+from engine.domain.plugins.facade import Plugins
+from engine.domain.system.tallies import Tallies
 from engine.domain.volumes.facade import Volumes
 from engine.wiring.rooms import network_settings
 
@@ -22,7 +25,12 @@ State = tuple[Database, Journal]
 
 
 def networks_room(
-    settings: Settings, engine_id: str, exec_root: Path, state: State, resolver: ResolverClient
+    settings: Settings,
+    engine_id: str,
+    exec_root: Path,
+    state: State,
+    resolver: ResolverClient,
+    tallies: Tallies | None = None,
 ) -> Networks:
     _, journal = state
     return Networks(
@@ -32,6 +40,7 @@ def networks_room(
         store=NetworkStore(*state),
         resolver=resolver,
         announce=partial(_tell, journal),
+        tallies=tallies,
     )
 
 
@@ -40,7 +49,9 @@ async def _tell(journal: Journal, action: str, attributes: dict[str, str]) -> No
     await journal.emit("network", action, "", attributes)
 
 
-def volumes_room(data_root: Path, exec_root: Path, state: State) -> Volumes:
+def volumes_room(data_root: Path, exec_root: Path, state: State, plugins: Plugins) -> Volumes:
     return Volumes(
-        disk=HostDisk(data_root / "volumes", exec_root / "mnt"), store=VolumeStore(*state)
+        disk=HostDisk(data_root / "volumes", exec_root / "mnt"),
+        store=VolumeStore(*state),
+        drivers=PluginVolumes(plugins),
     )

@@ -13,7 +13,7 @@ from config.origins import Origin, Origins
 from config.schema import KEYS, Settings
 from engine.domain.containers.restoring import Restoring
 from engine.domain.system import health, tasks
-from engine.domain.system.pulse import Pulse
+from engine.domain.system.pulse import Lag, Pulse
 from engine.domain.system.vigil import Vigil
 from supervisors import Node
 
@@ -43,17 +43,31 @@ class Operators:
         restoring: Restoring,
         pulse: Pulse,
         configured: tuple[Settings, Origins],
+        plugins: Callable[[], list[dict[str, object]]] = list,
     ) -> None:
         self._tree = tree
         self._vigil = vigil
         self._restoring = restoring
         self._pulse = pulse
         self._settings, self._origins = configured
+        self._plugins = plugins
         self.ages = tasks.Ages()
+        self.changes = 0
         self.damage: dict[str, object] = {}
 
+    def changed(self, *_: object) -> None:
+        """A service of the tree has another state."""
+        self.changes += 1
+
+    def nodes(self) -> Node:
+        return self._tree()
+
+    def lag(self) -> Lag:
+        return self._pulse.report()
+
     def tree(self) -> dict[str, object]:
-        return {**self._tree().to_dict(), "loop_lag": self._pulse.report(), "damage": self.damage}
+        own = {"loop_lag": self._pulse.report(), "damage": self.damage, "plugins": self._plugins()}
+        return {**self._tree().to_dict(), **own}
 
     def configure(self, settings: Settings) -> None:
         """After a reload."""

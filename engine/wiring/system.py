@@ -34,4 +34,7 @@ def make_system(engine: Engine) -> System:
         listeners=lambda: engine.events.listeners,
         containerd=containerd,
         runc=RuncVersion("runc"),
+        tallies=engine.containers.tallies,
+        volume_drivers=engine.volumes.drivers,
+        log_drivers=engine.logs.drivers,
     )

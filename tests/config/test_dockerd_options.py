@@ -21,7 +21,7 @@ TABLE = [
 ]
 OURS = {
     *("api-half-open", "api-header-timeout", "events-retention", "operator-addr", "publish-policy"),
-    *("storage-collection", "timeline-retention"),
+    *("plugin-sockets", "plugin-specs", "storage-collection", "timeline-retention"),
 }
 """Keys that dockerd does not have; some have a flag."""
 BARE = {"restart", "icc"}

@@ -20,10 +20,12 @@ def test_every_key_has_a_status() -> None:
 
 
 def test_accepted_key_that_does_nothing_yet_is_warned_of() -> None:
-    loaded = load(parse(["--metrics-addr=:1", "--mtu=1400"]), lambda path: b'{"raw-logs": true}')
+    loaded = load(
+        parse(["--default-stop-timeout=7", "--mtu=1400"]), lambda path: b'{"raw-logs": true}'
+    )
     assert loaded.warnings == (
         '"raw-logs" is accepted but not honoured yet (set in the configuration file)',
-        '"metrics-addr" is accepted but not honoured yet (set by a flag)',
+        '"default-stop-timeout" is accepted but not honoured yet (set by a flag)',
     )
 
 

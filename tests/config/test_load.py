@@ -18,7 +18,7 @@ from config.sections import AddressPool, EventsRetention, Proxies, Runtime, Ulim
 
 PREFIX = "unable to configure the Docker daemon with file /f: "
 CHECKED = PREFIX + "configuration validation from file failed: "
-REFUSED = {"authorization-plugins", "rootless", "selinux-enabled", "userns-remap"}
+REFUSED = {"rootless", "selinux-enabled", "userns-remap"}
 
 
 def reader(content: str) -> Callable[[str], bytes]:
@@ -59,6 +59,8 @@ FORMS: list[tuple[str, list[str], Any, Any]] = [
     ("timeline-retention", ["--timeline-retention=48h"], "48h", 48 * 3600),
     ("events-retention", ["--events-retention", "count=5,age=2h", "--events-retention=bytes=1m"],
      {"count": 5, "age": "2h", "bytes": "1m"}, EventsRetention(5, 7200, 1 << 20)),
+    ("plugin-sockets", ["--plugin-sockets=/run/p"], "/run/p", "/run/p"),
+    ("plugin-specs", ["--plugin-specs=/etc/a", "--plugin-specs=/etc/b"], ["/etc/a", "/etc/b"], ("/etc/a", "/etc/b")),
     ("authorization-plugins", ["--authorization-plugin", "a"], ["a"], ("a",)),
     ("hosts", ["-H", "fd://", "--host=tcp://:1"], ["fd://", "tcp://:1"], ("fd://", "tcp://:1")),
     ("group", ["-Gwheel"], "wheel", "wheel"),

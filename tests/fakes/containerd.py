@@ -320,6 +320,15 @@ class FakeDiff:
         self.applied.append(descriptor.digest)
         return Descriptor("application/vnd.oci.image.layer.v1.tar", digest_of(data), len(data))
 
+    async def diff(
+        self, lower: Any, upper: Any, media_type: str, *, lease: str | None = None
+    ) -> Descriptor:
+        """The names of what is compared stand for what differs."""
+        data = f"{lower[0].source} {upper[0].source}".encode()
+        writer = FakeWriter(self._content, "diff", digest_of(data), lease)
+        await writer.write(data)
+        return Descriptor(media_type, await writer.commit(), len(data))
+
 
 class FakeLeases:
     def __init__(self, collect: Callable[[], None]) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import trio
 
 from engine.domain.events.facade import NewEvent
-from engine.domain.volumes.ports import NotADirectory, Survey
+from engine.domain.volumes.ports import NotADirectory, RemoteVolume, Survey
 from engine.domain.volumes.records import VolumeRecord
-from engine.errors import SystemFailure
+from engine.errors import NotFound, SystemFailure
 from engine.models.runtime import Mount
 
 Content = dict[str, bytes]
@@ -22,6 +22,7 @@ class FakeStore:
 
     records: dict[str, VolumeRecord] = field(default_factory=dict)
     intents: set[str] = field(default_factory=set)
+    mounts: set[str] = field(default_factory=set)
     journal: list[str] = field(default_factory=list)
     failures: dict[str, Exception] = field(default_factory=dict)
 
@@ -54,6 +55,18 @@ class FakeStore:
     async def tell(self, event: NewEvent) -> None:
         await self._step("tell")
         self._told(event)
+
+    async def begin_mount(self, name: str) -> None:
+        await self._step("begin_mount")
+        self.mounts.add(name)
+
+    async def end_mount(self, name: str) -> None:
+        await self._step("end_mount")
+        self.mounts.discard(name)
+
+    async def mounting(self) -> list[str]:
+        await trio.lowlevel.checkpoint()
+        return sorted(self.mounts)
 
     def _told(self, event: NewEvent) -> None:
         self.journal.append(f"{event.action} {event.actor_id}".strip())
@@ -151,5 +164,51 @@ class FakeDisk:
     async def _step(self, method: str, name: str) -> None:
         self.calls.append(f"{method} {name}")
         await trio.sleep(self.delays.get(method, 0))
+        if (failure := self.failures.get(method)) is not None:
+            raise failure
+
+
+@dataclass
+class FakeDrivers:
+    """`volumes` of each driver that is there; `mounted` are (driver, name, caller). `failures` names methods
+    that raise."""
+
+    volumes: dict[str, set[str]] = field(default_factory=dict)
+    mounted: set[tuple[str, str, str]] = field(default_factory=set)
+    failures: dict[str, Exception] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    async def need(self, driver: str) -> None:
+        await trio.lowlevel.checkpoint()
+        if driver not in self.volumes:
+            raise NotFound(f'plugin "{driver}" not found')
+
+    async def create(self, driver: str, name: str, options: Mapping[str, str]) -> None:
+        await self._step("create", name)
+        self.volumes[driver].add(name)
+
+    async def remove(self, driver: str, name: str) -> None:
+        await self._step("remove", name)
+        self.volumes[driver].remove(name)
+
+    async def mount(self, driver: str, name: str, caller: str) -> str:
+        await self._step("mount", name)
+        self.mounted.add((driver, name, caller))
+        return f"/{driver}/{name}"
+
+    async def unmount(self, driver: str, name: str, caller: str) -> None:
+        await self._step("unmount", name)
+        self.mounted.discard((driver, name, caller))
+
+    async def look(self, driver: str, name: str) -> RemoteVolume:
+        await self._step("look", name)
+        return RemoteVolume(mountpoint=f"/{driver}/{name}", status={"x": 1}, scope="global")
+
+    def active(self) -> list[str]:
+        return sorted(self.volumes)
+
+    async def _step(self, method: str, name: str) -> None:
+        self.calls.append(f"{method} {name}")
+        await trio.lowlevel.checkpoint()
         if (failure := self.failures.get(method)) is not None:
             raise failure

@@ -33,6 +33,8 @@ SERVICES = {
     "control": "root/runtime/channel-control",
     "bulk": "root/runtime/channel-bulk",
     "event channel": "root/runtime/channel-events",
+    "plugins": "root/plugins",
+    "managed": "root/managed",
     "network": "root/network",
     "resolver": "root/resolver",
     "volumes": "root/volumes",
@@ -49,6 +51,8 @@ SERVICES = {
     "watcher": "root/watcher",
     "storage": "root/storage",
     "builds": "root/builds",
+    "metrics": "root/metrics",
+    "operators": "root/operators",
     "api": "root/api",
 }
 # Inside the rest-for-one supervisor the channels depend on the process.

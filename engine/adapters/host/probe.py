@@ -11,7 +11,7 @@ from pathlib import Path
 import trio
 
 from engine.adapters.host import devices
-from engine.errors import SystemFailure
+from engine.errors import InvalidParameter, SystemFailure
 from engine.models.devices import DeviceNode
 
 DEADLINE = 10.0
@@ -30,7 +30,7 @@ NET_FIELDS = (
 
 class HostProbe:
     async def ps(self, arguments: Sequence[str]) -> str:
-        """The output of `ps`; SystemFailure with the first line of what it complains of."""
+        """The output of `ps`; InvalidParameter with the first line of what it complains of."""
         try:
             with trio.fail_after(DEADLINE):
                 done = await trio.run_process(
@@ -41,7 +41,7 @@ class HostProbe:
         except trio.TooSlowError as error:
             raise SystemFailure(f"ps: no answer within {DEADLINE:g} s") from error
         if done.returncode != 0:
-            raise SystemFailure(_complaint(done))
+            raise InvalidParameter(_complaint(done))
         return done.stdout.decode(errors="replace")
 
     def cpu(self) -> tuple[int, int]:

@@ -70,10 +70,8 @@ class HostFiles:
 
     def _check_target(self, root: Root, path: str, missing: NotFound) -> None:
         with whole(root, self._scratch) as fd:
-            try:
+            with paths.looked_up(path, missing):
                 target = open_in_root(fd, paths.absolute(path), os.O_PATH)
-            except (FileNotFoundError, NotADirectoryError) as error:
-                raise missing from error
             try:
                 _check_directory(root, fd, target)
             finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import stat
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 
 from engine.adapters.rootfs.openat2 import open_in_root
 from engine.domain.logs.timestamps import format_nano
-from engine.errors import NotFound
+from engine.errors import InvalidParameter, NotFound
 from engine.models.files import PathStat
 
 # Go's os.FileMode: the type's bits, and those beyond the permissions.
@@ -22,6 +23,7 @@ _TYPES = {
     stat.S_IFSOCK: 1 << 24,
     stat.S_IFCHR: 1 << 26 | 1 << 21,
 }
+_SHOWN = 300
 _EXTRAS = ((stat.S_ISUID, 1 << 23), (stat.S_ISGID, 1 << 22), (stat.S_ISVTX, 1 << 20))
 HOPS = 255
 
@@ -71,10 +73,22 @@ def located(root: int, path: str, missing: NotFound) -> Iterator[Place]:
 
 
 def _open(root: int, path: str, missing: NotFound) -> int:
-    try:
+    with looked_up(path, missing):
         return open_in_root(root, path, os.O_PATH | os.O_DIRECTORY)
+
+
+@contextmanager
+def looked_up(path: str, missing: NotFound) -> Iterator[None]:
+    """Say what the kernel says of a client's path: it is `missing`, or it is none (InvalidParameter)."""
+    try:
+        yield
     except (FileNotFoundError, NotADirectoryError) as error:
         raise missing from error
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise
+        reason = (error.strerror or "").lower()
+        raise InvalidParameter(f"lstat {path[:_SHOWN]}: {reason}") from error
 
 
 def describe(root: int, path: str, place: Place) -> PathStat:

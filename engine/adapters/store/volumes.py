@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 KIND = "volume"
 REMOVAL = "volume-remove"
+MOUNT = "volume-mount"
 
 
 class VolumeStore:
@@ -38,7 +39,13 @@ class VolumeStore:
         return records
 
     async def removing(self) -> list[str]:
-        intents = await trio.to_thread.run_sync(self._database.intents, REMOVAL)
+        return await self._open(REMOVAL)
+
+    async def mounting(self) -> list[str]:
+        return await self._open(MOUNT)
+
+    async def _open(self, kind: str) -> list[str]:
+        intents = await trio.to_thread.run_sync(self._database.intents, kind)
         return [intent.subject for intent in intents]
 
     async def add(self, record: VolumeRecord, event: NewEvent) -> None:
@@ -53,6 +60,12 @@ class VolumeStore:
 
     async def end_removal(self, name: str) -> None:
         await self._journal.commit(Batch(durable=False).close(REMOVAL, name))
+
+    async def begin_mount(self, name: str) -> None:
+        await self._journal.commit(Batch(durable=False).open(Intent(MOUNT, name)))
+
+    async def end_mount(self, name: str) -> None:
+        await self._journal.commit(Batch(durable=False).close(MOUNT, name))
 
     async def tell(self, event: NewEvent) -> None:
         await self._journal.commit(Batch(durable=False).event(event))

@@ -14,7 +14,9 @@ from engine.api.routes import (
     execs,
     images,
     networks,
+    openapi,
     operators,
+    plugins,
     storage,
     streams,
     system,
@@ -44,6 +46,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         distribution,
         networks,
         volumes,
+        plugins,
         storage,
         timeline,
     ):
@@ -58,3 +61,4 @@ def operator_routes(
     """What needs no other service: also on the listener that is there before all of them."""
     operators.register(app, asked)
     event_streams.register(app, told, engine_id)
+    openapi.register(app)

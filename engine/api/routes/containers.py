@@ -10,7 +10,7 @@ from quart_trio import QuartTrio
 from engine.api.app import api_version
 from engine.api.bodies import read_json
 from engine.api.hijack import asker
-from engine.api.queries import query_bool, query_filters, query_int, query_number, query_text
+from engine.api.queries import query_bool, query_filters, query_int, query_size, query_text
 from engine.api.responses import empty_response, encode, json_response, stream_response
 from engine.api.routes.rooms import Rooms
 from engine.api.versions import down
@@ -89,7 +89,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
 
     @app.post("/containers/<name>/resize")
     async def container_resize(name: str) -> Response:
-        await containers.resize(name, query_number("h"), query_number("w"))
+        await containers.resize(name, query_size("h"), query_size("w"))
         return empty_response(200)
 
     @app.delete("/containers/<path:name>")

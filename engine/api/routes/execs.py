@@ -7,7 +7,7 @@ from quart_trio import QuartTrio
 
 from engine.api.bodies import read_json
 from engine.api.hijack import hijack
-from engine.api.queries import query_number
+from engine.api.queries import query_size
 from engine.api.responses import empty_response, json_response
 from engine.api.routes.rooms import Rooms
 from engine.api.routes.streams import stream_type
@@ -45,7 +45,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
 
     @app.post("/exec/<name>/resize")
     async def exec_resize(name: str) -> Response:
-        await execs.resize(name, query_number("h"), query_number("w"))
+        await execs.resize(name, query_size("h"), query_size("w"))
         return empty_response(200)
 
     @app.get("/exec/<name>/json")

@@ -28,6 +28,8 @@ class Operators(Protocol):
 
     def configuration(self) -> Mapping[str, object]: ...
 
+    def waiting_for(self) -> str: ...
+
 
 def register(app: QuartTrio, operators: Operators) -> None:
     status.register(app, operators.tree)

@@ -13,6 +13,7 @@ from engine.domain.containers.prune import Prunes
 from engine.domain.events.facade import Events
 from engine.domain.execs.facade import Execs
 from engine.domain.images.facade import Images
+from engine.domain.managed.facade import Managed
 from engine.domain.networks.facade import Networks
 from engine.domain.storage.facade import Storage
 from engine.domain.system.disk import DiskReport
@@ -29,6 +30,7 @@ class Rooms:
     prunes: Prunes
     execs: Execs
     images: Images
+    managed: Managed
     events: Events
     networks: Networks
     system: System

@@ -25,10 +25,7 @@ GET /configs; POST /configs/create; GET /configs/<name>; DELETE /configs/<name>;
 
 LATER = """
 GET /containers/<name>/checkpoints; POST /containers/<name>/checkpoints;
-GET /plugins; GET /plugins/privileges; POST /plugins/pull; GET /plugins/<path:name>/json;
-DELETE /plugins/<path:name>; POST /plugins/<path:name>/enable; POST /plugins/<path:name>/disable;
-POST /plugins/<path:name>/upgrade; POST /plugins/create; POST /plugins/<path:name>/push;
-POST /plugins/<path:name>/set
+GET /plugins/privileges; POST /plugins/pull; POST /plugins/<path:name>/upgrade; POST /plugins/<path:name>/push
 """
 
 

@@ -28,7 +28,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
 
     @app.get("/volumes/<path:name>")
     async def volume_inspect(name: str) -> Response:
-        return json_response(volumes.inspect(name))
+        return json_response(await volumes.describe(name))
 
     @app.post("/volumes/create")
     async def volume_create() -> Response:

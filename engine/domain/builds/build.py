@@ -91,7 +91,16 @@ class Build:
             )
         if state is None or state.image is None:
             raise InvalidParameter("No image was generated. Is your Dockerfile empty?")
-        return state.image
+        return await self._squashed(state) if self._work.options.squash else state.image
+
+    async def _squashed(self, state: StageState) -> Image:
+        """One layer on the stage's base, whatever the steps have made; the history says of what."""
+        image, base = state.image, state.base
+        assert image is not None
+        comment = f"merge {image.id} to {base.id}" if base else f"create new from {image.id}"
+        squashed = await self._work.bench.flatten(base, image, comment)
+        await self._talk.aux(squashed.id)
+        return squashed
 
     async def _stages(self) -> StageState | None:
         first = len(self._plan.meta)

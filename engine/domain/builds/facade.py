@@ -44,6 +44,7 @@ class Builds:
         fetcher: Fetcher,
         journal: Journal,
         open_intents: tuple[str, ...] = (),
+        experimental: bool = False,
     ) -> None:
         self._images = images
         self._containers = containers
@@ -51,6 +52,7 @@ class Builds:
         self._fetcher = fetcher
         self._journal = journal
         self._open = open_intents
+        self._experimental = experimental
         self._leavings = Leavings()
         self._cancellable: dict[str, trio.CancelScope] = {}
 
@@ -75,7 +77,7 @@ class Builds:
     ) -> None:
         """Run to the end, with messages into the channel. InvalidParameter, NotFound, BuildFailed."""
         tags = self._tags(options)
-        _check(options)
+        self._check(options)
         sink = Sink(channel, quiet=options.quiet)
         build_id = secrets.token_hex(6)
         with trio.CancelScope() as scope:
@@ -135,6 +137,11 @@ class Builds:
         for name in tuple(work.names):
             work.dispose(name)
 
+    def _check(self, options: BuildOptions) -> None:
+        """What is not to be had is refused before anything is read."""
+        if options.squash and not self._experimental:
+            raise InvalidParameter("squash is only supported with experimental mode")
+
     def _tags(self, options: BuildOptions) -> list[Reference]:
         found = [self._images.target(*_parted(each)) for each in options.tags]
         return list(dict.fromkeys(each for each in found if each is not None))
@@ -193,12 +200,6 @@ def _aimed(plan: Plan, options: BuildOptions) -> Plan:
 def _literal(value: str) -> str:
     """A label of the client's is no Dockerfile's text: nothing in it is filled in."""
     return "'" + value.replace("'", "'\"'\"'") + "'"
-
-
-def _check(options: BuildOptions) -> None:
-    """What this engine cannot do is refused before anything is read."""
-    if options.squash:
-        raise InvalidParameter("squash is only supported with experimental mode")
 
 
 def _parted(name: str) -> tuple[str, str]:

@@ -66,6 +66,9 @@ class Workshop(Protocol):
     def below(self, build_id: str, name: str, path: str) -> AbstractAsyncContextManager[Tree]:
         """A directory inside the one of this name, as a tree. InvalidParameter where it is none."""
 
+    async def program(self, build_id: str, name: str, file: str, data: bytes) -> str:
+        """Write an executable file into a directory of this name; the directory's path."""
+
     def root(self, mounts: Sequence[Any]) -> AbstractAsyncContextManager[Tree]:
         """An image's root, to copy from."""
 

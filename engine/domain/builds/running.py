@@ -18,7 +18,11 @@ __all__ = ["run_step"]
 
 
 async def run_step(
-    config: ContainerConfig, state: StageState, work: Work, talk: Talk
+    config: ContainerConfig,
+    state: StageState,
+    work: Work,
+    talk: Talk,
+    binds: tuple[str, ...] = (),
 ) -> tuple[str, str]:
     """The container's ID and name, once it has ended well. BuildFailed with its exit code otherwise.
 
@@ -28,7 +32,7 @@ async def run_step(
         raise InvalidParameter("No command can be run in an image without any files")
     request = CreateRequest(
         **{name: getattr(config, name) for name in ContainerConfig.__struct_fields__},
-        host_config=_host(work),
+        host_config=_host(work, binds),
     )
     name = work.container_name()
     work.names.add(name)
@@ -45,8 +49,10 @@ async def run_step(
     return created.id, name
 
 
-def _host(work: Work) -> HostConfig:
-    return msgspec.structs.replace(work.options.host_config(), log_config=LogConfig(type="none"))
+def _host(work: Work, binds: tuple[str, ...]) -> HostConfig:
+    return msgspec.structs.replace(
+        work.options.host_config(), log_config=LogConfig(type="none"), binds=list(binds) or None
+    )
 
 
 async def _run(container: str, work: Work, talk: Talk) -> int:

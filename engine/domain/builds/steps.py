@@ -11,6 +11,7 @@ import msgspec
 
 from engine.domain.builds.cache import Prober
 from engine.domain.builds.copying import Copying
+from engine.domain.builds.dockerfile import Heredoc
 from engine.domain.builds.instructions import (
     Arg,
     Check,
@@ -32,6 +33,9 @@ from engine.models.containers import ContainerConfig, CreateRequest, Healthcheck
 from engine.version import VERSION
 
 __all__ = ["Steps"]
+
+PIPES = "/dev/pipes"
+"""Where BuildKit too has the here-documents of a RUN: a place that no image keeps."""
 
 Origin = Callable[[str, Talk], Awaitable[Image | None]]
 
@@ -197,7 +201,15 @@ class Steps:
             entrypoint=[""],
             healthcheck=HealthcheckConfig(test=["NONE"]),
         )
-        container, name = await run_step(ran, state, self._work, self._talk)
+        binds: tuple[str, ...] = ()
+        if (program := _program(step)) is not None:
+            file = program.name if program.name.strip(".") else "script"
+            where = f"script-{self._work.number()}"
+            data = program.content.encode()
+            directory = await self._work.workshop.program(self._work.id, where, file, data)
+            binds = (f"{directory}:{PIPES}:ro",)
+            ran = msgspec.structs.replace(ran, cmd=[f"{PIPES}/{file}"])
+        container, name = await run_step(ran, state, self._work, self._talk, binds)
         bench, workshop = self._work.bench, self._work.workshop
         async with bench.space(state.image) as space:
             own = await self._work.containers.own_layer(container)
@@ -268,15 +280,26 @@ def _script(step: Run) -> tuple[str, ...]:
     """A RUN's argument: a here-document alone is the script itself, one of a command stays the shell's."""
     if not step.heredocs or step.exec:
         return step.argv
-    command = re.sub(r"^\s*RUN\s*", "", step.source, flags=re.I)
-    if len(step.heredocs) == 1 and re.fullmatch(r"<<-?[\"']?[\w.]+[\"']?", command.split("\n")[0]):
-        content = step.heredocs[0].content
-        if content.startswith("#!"):
-            raise InvalidParameter(
-                "a here-document with an interpreter of its own is not supported"
-            )
-        return (content,)
-    return (command,)
+    if (alone := _alone(step)) is not None:
+        return (alone.content,)
+    return (_command(step),)
+
+
+def _program(step: Run) -> Heredoc | None:
+    """A here-document that names its own interpreter: it is run as a file, not by the shell."""
+    alone = _alone(step)
+    return alone if alone is not None and alone.content.startswith("#!") else None
+
+
+def _alone(step: Run) -> Heredoc | None:
+    if len(step.heredocs) != 1 or step.exec:
+        return None
+    first = _command(step).split("\n")[0]
+    return step.heredocs[0] if re.fullmatch(r"<<-?[\"']?[\w.]+[\"']?", first) else None
+
+
+def _command(step: Run) -> str:
+    return re.sub(r"^\s*RUN\s*", "", step.source, flags=re.I)
 
 
 def quoted_list(argv: list[str]) -> str:

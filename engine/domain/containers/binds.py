@@ -105,7 +105,7 @@ def parse_bind(raw: str, *, volume_driver: str = "") -> MountSpec:
         type="volume",
         destination=clean(target),
         name=source,
-        driver=volume_driver or "local",
+        driver=volume_driver,
         mode=text or "z",
         read_only=mode.read_only,
         copy_up=not mode.no_copy,
@@ -241,7 +241,7 @@ def _mounted_volume(mount: Mount, destination: str) -> MountSpec:
         type="volume",
         destination=destination,
         name=mount.source,
-        driver=(driver.name if driver else "") or "local",
+        driver=driver.name if driver else "",
         driver_options=driver.options if driver else {},
         labels=options.labels if options else {},
         mode="z",
@@ -267,7 +267,7 @@ def _volumes(config: ContainerConfig, host: HostConfig) -> dict[str, MountSpec]:
         clean(destination): MountSpec(
             type="volume",
             destination=clean(destination),
-            driver=host.volume_driver or "local",
+            driver=host.volume_driver,
             copy_up=True,
             anonymous=True,
         )

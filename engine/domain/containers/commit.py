@@ -17,6 +17,7 @@ from engine.domain.containers.records import Container, Status
 from engine.domain.containers.room import Room
 from engine.domain.events.facade import Batch
 from engine.domain.images.facade import Commit
+from engine.domain.system.tallies import CONTAINER
 from engine.errors import Conflict, EngineError
 from engine.models.containers import ContainerConfig
 from engine.version import VERSION
@@ -46,6 +47,10 @@ class Commits:
 
     async def commit(self, request: CommitRequest) -> str:
         """The new image's ID. NotFound, InvalidParameter; Conflict while the container is removed."""
+        with self._room.outside.tallies.timing(CONTAINER, "commit"):
+            return await self._commit(request)
+
+    async def _commit(self, request: CommitRequest) -> str:
         cell, outside = self._room.registry.resolve(request.reference), self._room.outside
         record = cell.record
         if record.state.status in (Status.REMOVING, Status.DEAD):

@@ -19,6 +19,7 @@ from engine.domain.containers.outside import Outside
 from engine.domain.containers.prepare import root_snapshot
 from engine.domain.containers.records import Container
 from engine.domain.containers.room import Room
+from engine.domain.system.tallies import CONTAINER
 from engine.errors import InvalidParameter, NotFound
 from engine.models.files import Bind, Change, Extraction, PathStat, Root
 
@@ -75,11 +76,14 @@ class Contents:
 
     async def changes(self, reference: str) -> list[Change]:
         cell, outside = self._room.registry.resolve(reference), self._room.outside
-        return await outside.files.changes(await root_of(cell, outside))
+        with outside.tallies.timing(CONTAINER, "changes"):
+            return await outside.files.changes(await root_of(cell, outside))
 
     def _cell(self, reference: str, path: str) -> Cell:
         if not path:
             raise InvalidParameter("bad parameter: path cannot be empty")
+        if "\0" in path:
+            raise InvalidParameter("bad parameter: path cannot contain a NUL byte")
         return self._room.registry.resolve(reference)
 
 

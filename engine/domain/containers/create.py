@@ -64,6 +64,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
         info=settings.info,
     )
     host = joins.with_ids(_with_defaults(checked.host, outside), room.registry)
+    await outside.logs.need(host.log_config.type)
     mounts = binds.resolve_mounts(
         config, host, inherited=_inherited(room, host), data_root=str(settings.data_root)
     )
@@ -183,7 +184,7 @@ def _with_defaults(host: HostConfig, outside: Outside) -> HostConfig:
     log = host.log_config
     if log.type in ("", settings.log_driver):
         log = LogConfig(type=settings.log_driver, config={**settings.log_options, **log.config})
-    check_options(log.type, log.config)
+    check_options(log.type, log.config, plugins=True)
     if host.runtime not in settings.runtimes:
         raise InvalidParameter(f"Unknown runtime specified {host.runtime}")
     mode = "bridge" if host.network_mode == "default" else host.network_mode

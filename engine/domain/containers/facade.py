@@ -44,6 +44,7 @@ from engine.domain.logs.decoder import Selection
 from engine.domain.logs.options import refuse_reading
 from engine.domain.logs.reader import LogStream
 from engine.domain.streams.broadcast import Subscription
+from engine.domain.system.tallies import CONTAINER, Tallies
 from engine.errors import InvalidParameter, NotFound, prefixed
 from engine.models.containers import (
     CreateRequest,
@@ -144,6 +145,14 @@ class Containers:
         """The mounts of the container's root, its own writable layer on top."""
         return tuple(await root_snapshot(self.cell(reference).record, self._room.outside))
 
+    @property
+    def tallies(self) -> Tallies:
+        return self._room.outside.tallies
+
+    def cells(self) -> Sequence[Cell]:
+        """All containers, to look at without waiting for anybody."""
+        return tuple(self._room.registry)
+
     def counts(self) -> tuple[int, int, int]:
         """Running, paused, stopped."""
         states = [cell.record.state.status for cell in self._room.registry]
@@ -207,11 +216,13 @@ class Containers:
         version: tuple[int, ...] = (1, 51),
     ) -> CreateResponse:
         message = Create(request, name, platform, version)
-        container_id, warnings = await self._room.mailbox.ask(message)
+        with self._room.outside.tallies.timing(CONTAINER, "create"):
+            container_id, warnings = await self._room.mailbox.ask(message)
         return CreateResponse(id=container_id, warnings=warnings)
 
     async def start(self, reference: str) -> None:
-        await self._ask(reference, Start())
+        with self._room.outside.tallies.timing(CONTAINER, "start"):
+            await self._ask(reference, Start())
 
     # `by` is who asks for an end, which its event and the timeline tell.
 
@@ -236,7 +247,8 @@ class Containers:
         self, reference: str, *, force: bool = False, volumes: bool = False, by: str = ""
     ) -> None:
         cell = self._room.registry.resolve(reference)
-        await self._ask(cell.id, Remove(force=force, volumes=volumes, by=by))
+        with self._room.outside.tallies.timing(CONTAINER, "delete"):
+            await self._ask(cell.id, Remove(force=force, volumes=volumes, by=by))
 
     async def pause(self, reference: str) -> None:
         await self._ask(reference, Pause())

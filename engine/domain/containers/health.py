@@ -132,6 +132,7 @@ class HealthMonitor(Worker):
             if self._cell.record.state.status is Status.PAUSED:
                 continue
             outcome = await run_probe(self._cell, self._outside, probe.argv, probe.timeout)
+            self._outside.tallies.checked(failed=outcome.code != 0)
             if checkup.take(outcome, probe, self._cell.record.state.started_ns):
                 await self._tell(checkup.status)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.domain.containers.records import Container
 from engine.domain.logs.attributes import LogSubject, log_attributes
-from engine.domain.logs.drivers import DELIVERING
+from engine.domain.logs.drivers import KEEPING
 from engine.domain.logs.facade import Logs
 from engine.domain.logs.jsonfile import LineAssembler
 from engine.domain.logs.options import file_options, keeps_cache
@@ -31,7 +31,7 @@ def log_file(container: Container, directory: Path, logs: Logs) -> Path | None:
 
 def delivers(container: Container) -> bool:
     """Do its lines go to somebody else?"""
-    return container.host.log_config.type in DELIVERING
+    return container.host.log_config.type not in KEEPING
 
 
 def open_log(

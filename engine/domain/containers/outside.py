@@ -21,6 +21,7 @@ from engine.domain.events.facade import Batch, Intent, Journal, NewEvent
 from engine.domain.images.facade import Images
 from engine.domain.logs.facade import Logs
 from engine.domain.streams.session import Holder
+from engine.domain.system.tallies import Tallies
 
 
 @dataclass
@@ -49,6 +50,7 @@ class Outside:
     registry: Registry = field(default_factory=Registry)
     leavings: Leavings = field(default_factory=Leavings)
     restarts: Schedule = field(default_factory=Schedule)
+    tallies: Tallies = field(default_factory=Tallies)
     shutting_down: bool = False
     spared: frozenset[str] = frozenset()
 

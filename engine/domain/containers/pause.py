@@ -20,7 +20,7 @@ async def pause(cell: Cell, outside: Outside) -> None:
 
 
 async def unpause(cell: Cell, outside: Outside) -> None:
-    """SystemFailure (as dockerd has it) when it is not paused."""
+    """Conflict when it is not paused: dockerd's text, but no failure of ours as its 500 says."""
     async with cell.slot:
         rules.check_unpause(cell.record)
         await thaw(cell, outside)

@@ -49,7 +49,7 @@ def check_pause(container: Container) -> None:
 
 def check_unpause(container: Container) -> None:
     if container.state.status is not Status.PAUSED:
-        raise SystemFailure(f"Container {container.id} is not paused")
+        raise Conflict(f"Container {container.id} is not paused")
 
 
 def check_running(container: Container) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from engine.domain.containers import rules
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.outside import Outside
-from engine.errors import InvalidParameter, SystemFailure
+from engine.errors import InvalidParameter
 from engine.models.containers import TopResponse
 
 DEFAULT_ARGUMENTS = "-ef"
@@ -16,7 +16,7 @@ _RENAMED_PID = re.compile(r"\s+(\w+)\s*=\s*(PID\w*)")
 
 
 async def top(cell: Cell, outside: Outside, arguments: str) -> TopResponse:
-    """Conflict unless it runs; SystemFailure in ps's own words."""
+    """Conflict unless it runs; InvalidParameter in ps's own words."""
     arguments = arguments or DEFAULT_ARGUMENTS
     check_arguments(arguments)
     rules.check_running(cell.record)
@@ -24,7 +24,7 @@ async def top(cell: Cell, outside: Outside, arguments: str) -> TopResponse:
     words = arguments.split(" ")
     try:
         listed = await outside.host.ps([*words, "-q" + ",".join(map(str, pids))])
-    except SystemFailure:  # some options, f for one, do not go together with q
+    except InvalidParameter:  # some options, f for one, do not go together with q
         listed = await outside.host.ps(words)
     table = parse(listed, frozenset(pids))
     await outside.emit(cell.record, "top")
@@ -43,7 +43,7 @@ def parse(output: str, pids: Collection[int]) -> TopResponse:
     head, *rows = output.split("\n")
     titles = head.split()
     if "PID" not in titles:
-        raise SystemFailure("Couldn't find PID field in ps output")
+        raise InvalidParameter("Couldn't find PID field in ps output")
     column, shown, inside = titles.index("PID"), [], False
     for fields in filter(None, (row.split() for row in rows)):
         pid = fields[column]
@@ -61,5 +61,5 @@ def _row(fields: Sequence[str], columns: int) -> list[str]:
 
 def _number(text: str) -> int:
     if not text.isdecimal():
-        raise SystemFailure(f"Unexpected pid '{text}'")
+        raise InvalidParameter(f"Unexpected pid '{text}'")
     return int(text)

@@ -57,7 +57,7 @@ class ContainerVolumes:
         """The mounts with names and sources. What is wrong with any is said before anything is made."""
         wanted = [mount for mount in mounts if mount.type == "volume"]
         for mount in wanted:
-            self._volumes.check(_wish(mount))
+            await self._volumes.check(_wish(mount))
         if any(each.type == "bind" and not each.create_source for each in mounts):
             await trio.to_thread.run_sync(_check_binds, mounts)
         if not wanted:
@@ -118,7 +118,7 @@ class ContainerVolumes:
 
     def has_options(self, container: Container) -> bool:
         """Whether any of its volumes is there only while it is mounted."""
-        return any(self._volumes.inspect(each.name).options for each in _volumes(container))
+        return any(self._volumes.needs_mount(each.name) for each in _volumes(container))
 
     async def conceal(self, container: Container) -> None:
         """Once the container has its mounts, the bound parts are no longer needed. Idempotent."""

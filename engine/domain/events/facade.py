@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 import trio
 
@@ -90,10 +91,11 @@ class Events:
                     return False
             return wanted.matches(event)
 
-        async for batch in self._between(start, until_ns):
-            matching = [event for event in batch if chosen(event)]
-            if matching:
-                yield matching
+        async with aclosing(self._between(start, until_ns)) as batches:
+            async for batch in batches:
+                matching = [event for event in batch if chosen(event)]
+                if matching:
+                    yield matching
 
     async def _between(
         self, start: int, until_ns: int | None
@@ -101,16 +103,15 @@ class Events:
         """As they come while there is time, then what else the log has of it."""
         left = math.inf if until_ns is None else until_ns / 1e9 - time.time()
         deadline = trio.current_time() + max(0.0, left)
-        stream = self._bus.follow(start)
-        while True:
-            batch: Sequence[Event] = ()
-            with trio.move_on_at(deadline):
-                batch = await anext(stream)
-            if not batch:
-                break
-            start = batch[-1].seq
-            yield batch
-        await stream.aclose()
+        async with aclosing(self._bus.follow(start)) as stream:
+            while True:
+                batch: Sequence[Event] = ()
+                with trio.move_on_at(deadline):
+                    batch = await anext(stream)
+                if not batch:
+                    break
+                start = batch[-1].seq
+                yield batch
         assert until_ns is not None
         stop_at = await self._bus.position_before(until_ns)
         async for batch in self._bus.follow(start, stop_at=stop_at):

@@ -22,7 +22,7 @@ from engine.domain.images.ingest import Ingest
 from engine.domain.images.labels import ENGINE, config_labels, manifest_labels
 from engine.domain.images.manifests import CONFIG, LAYER, MANIFEST, make_manifest
 from engine.domain.images.messages import Adopt, Message, Replace
-from engine.domain.images.ports import Descriptor, Resource
+from engine.domain.images.ports import Descriptor, DescriptorLike, Resource
 from engine.domain.images.store import Store
 from engine.domain.images.times import rfc3339
 from engine.errors import Conflict, DeadlineExceeded, EngineError
@@ -144,39 +144,40 @@ class Workbench:
         document = self._document(before, step, empty=empty)
         return await self._enter(document, layers, sizes, parent.id if parent else "")
 
-    async def flatten(
-        self,
-        base: Image | None,
-        image: Image,
-        layer: tuple[Space, AsyncGenerator[bytes, None]],
-        comment: str,
-    ) -> Image:
-        """`image` with all its layers above those of `base` made one, which the space holds."""
-        space, chunks = layer
-        async with aclosing(chunks):
-            diff_id, size = await self._ingest.put_stream(chunks)
+    async def flatten(self, base: Image | None, image: Image, comment: str) -> Image:
+        """`image` with all its layers above those of `base` made one. Its history stays, with a line more."""
         below = base.config if base else self._nothing()
         layers, sizes = (base.layers, base.layer_sizes) if base else ((), ())
-        taller = _taller(below, diff_id) if diff_id != EMPTY_LAYER else below
-        if diff_id != EMPTY_LAYER:
-            chain = chain_ids(taller.rootfs.diff_ids)[-1]
-            await self._commit(chain, space.key)
-            layers = (*layers, Descriptor(LAYER, diff_id, size))
-            sizes = (*sizes, (await self._stores.snapshots.usage(chain))[0])
+        taller, empty = below, True
+        async with self.space(base) as space:
+            layer = await self._difference(base, image)
+            if layer.digest != EMPTY_LAYER:
+                empty = False
+                await self._stores.diff.apply(layer, space.mounts, lease=self._lease)
+                taller = _taller(below, layer.digest)
+                chain = chain_ids(taller.rootfs.diff_ids)[-1]
+                await self._commit(chain, space.key)
+                layers = (*layers, Descriptor(LAYER, layer.digest, layer.size))
+                sizes = (*sizes, (await self._stores.snapshots.usage(chain))[0])
         created = rfc3339(self._now_ns())
         kept = len(below.history)
+        above = image.config.history[kept:]
         history = [
             *below.history,
-            *(
-                msgspec.structs.replace(each, empty_layer=True)
-                for each in image.config.history[kept:]
-            ),
-            History(created=created, comment=comment, empty_layer=diff_id == EMPTY_LAYER),
+            *(msgspec.structs.replace(each, empty_layer=True) for each in above),
+            History(created=created, comment=comment, empty_layer=empty),
         ]
         squashed = msgspec.structs.replace(
             image.config, created=created, rootfs=taller.rootfs, history=history
         )
         return await self._enter(_plain(squashed), layers, sizes, "")
+
+    async def _difference(self, base: Image | None, image: Image) -> DescriptorLike:
+        """What the image has above its base, in the content store as one layer's tar."""
+        async with self._made(base, "view") as lower, self._made(image, "view") as upper:
+            return await self._stores.diff.diff(
+                lower.mounts, upper.mounts, LAYER, lease=self._lease
+            )
 
     async def restore(self, parent: Image | None, target: Image, config: ContainerConfig) -> Image:
         """The image that `target` was made from, one step above `parent`: what --cache-from finds."""

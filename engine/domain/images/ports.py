@@ -172,6 +172,11 @@ class Diff(Protocol):
     ) -> DescriptorLike:
         """Unpack a layer; what it was before compression, whose digest is the diff ID."""
 
+    async def diff(
+        self, lower: Any, upper: Any, media_type: str, *, lease: str | None = None
+    ) -> DescriptorLike:
+        """Write what differs in `upper` into the content store as a layer."""
+
 
 class Leases(Protocol):
     async def create(

@@ -35,8 +35,8 @@ KNOWN: dict[str, set[str]] = {
 }
 DRIVERS = tuple(sorted(KNOWN))
 """As /info lists them; `none` is no driver of its own there."""
-DELIVERING = frozenset(DRIVERS) - {"json-file", "local"}
-"""Those that hand their lines to somebody else."""
+KEEPING = frozenset({"json-file", "local", "none"})
+"""Those that hand their lines to nobody else; any other name is a delivering driver, or a plugin."""
 
 FACILITIES = {
     name: number

@@ -15,11 +15,13 @@ import trio
 
 from engine.domain.logs.attributes import extra_attributes, render_tag
 from engine.domain.logs.delivery import Delivery, DeliveryService
-from engine.domain.logs.options import file_options, ring_size
-from engine.domain.logs.ports import Destination, SinkFactory
+from engine.domain.logs.drivers import DRIVERS
+from engine.domain.logs.options import file_options, no_driver, ring_size
+from engine.domain.logs.ports import Destination, LogDrivers, SinkFactory
 from engine.domain.logs.spool import LOG, Spool
 from engine.domain.logs.timestamps import format_nano
 from engine.domain.logs.writer import JsonFileLog
+from engine.errors import EngineError
 from supervisors import ChildSpec, Restart, Supervisor, Worker
 
 log = logging.getLogger(__name__)
@@ -36,14 +38,32 @@ class Logs:
     Deliveries are services of `supervisor`, one for each container with something to deliver.
     """
 
-    def __init__(self, directory: Path, open_sink: SinkFactory) -> None:
+    def __init__(
+        self, directory: Path, open_sink: SinkFactory, drivers: LogDrivers | None = None
+    ) -> None:
         self._directory = directory
+        self._drivers = drivers
         self._open_sink = open_sink
         self._deliveries: dict[str, Delivery] = {}
         self._changed = trio.Event()
         self._serial = 0
         self._restored = False
         self.supervisor = Supervisor("logs", self._services(), max_restarts=10)
+
+    async def need(self, driver: str) -> None:
+        """InvalidParameter for a driver that is neither the engine's own nor a plugin that answers."""
+        if driver in DRIVERS or driver == "none":
+            return
+        if self._drivers is None:
+            raise no_driver(driver, f'plugin "{driver}" not found')
+        try:
+            await self._drivers.need(driver)
+        except EngineError as error:
+            raise no_driver(driver, str(error)) from error
+
+    def drivers(self) -> list[str]:
+        """As /info lists them."""
+        return sorted([*DRIVERS, *(self._drivers.active() if self._drivers else ())])
 
     def path(self, container_id: str) -> Path:
         return self._directory / container_id / LOG
@@ -78,6 +98,10 @@ class Logs:
         home = self._directory / container_id
         await trio.to_thread.run_sync(_mark_removed, home)
         self._changed.set()
+
+    def dropped(self) -> dict[str, int]:
+        """Records that no receiver will ever get, by the container's ID; of those that deliver now."""
+        return {id: each.spool.dropped for id, each in self._deliveries.items()}
 
     async def report(self, container_id: str) -> dict[str, Any]:
         """What became of the lines; `None` where there is nothing to say."""

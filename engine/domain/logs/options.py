@@ -27,8 +27,11 @@ class JsonFileOptions:
     compress: bool = False
 
 
-def check_options(driver: str, options: Mapping[str, str]) -> None:
-    """What `create` refuses; a file's own options are looked at only when the container starts."""
+def check_options(driver: str, options: Mapping[str, str], *, plugins: bool = False) -> None:
+    """What `create` refuses; a file's own options are looked at only when the container starts.
+
+    With `plugins` an unknown driver may be one, which looks at its options itself.
+    """
     if driver == "none":
         return
     mode = options.get("mode", "")
@@ -43,21 +46,25 @@ def check_options(driver: str, options: Mapping[str, str]) -> None:
             parse_size(options["max-buffer-size"], 1024)
         except ValueError as error:
             raise InvalidParameter(f"error parsing option max-buffer-size: {error}") from None
-    if driver not in DRIVERS:
-        raise InvalidParameter(
-            f'error looking up logging plugin {driver}: plugin "{driver}" not found'
-        )
+    if driver not in DRIVERS and not plugins:
+        raise no_driver(driver, f'plugin "{driver}" not found')
     if "cache-disabled" in options:
         try:
             go_bool(options["cache-disabled"])
         except ValueError:
             value = options["cache-disabled"]
             raise InvalidParameter(f"invalid value for option cache-disabled: {value}") from None
+    if driver not in DRIVERS:
+        return
     own = {name: options[name] for name in options if name not in _GENERIC | _CACHE}
     try:
         CHECKS[driver](own)
     except ValueError as error:
         raise InvalidParameter(str(error)) from None
+
+
+def no_driver(driver: str, why: str) -> InvalidParameter:
+    return InvalidParameter(f"error looking up logging plugin {driver}: {why}")
 
 
 def file_options(driver: str, options: Mapping[str, str]) -> JsonFileOptions:

@@ -50,3 +50,12 @@ class Sink(Protocol):
 class SinkFactory(Protocol):
     def __call__(self, destination: Destination) -> Sink:
         """Called in a worker thread; EngineError or OSError if the options don't make a sink."""
+
+
+class LogDrivers(Protocol):
+    """Drivers beside the engine's own."""
+
+    async def need(self, driver: str) -> None:
+        """NotFound, Unavailable."""
+
+    def active(self) -> list[str]: ...

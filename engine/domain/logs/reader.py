@@ -31,6 +31,7 @@ class LogStream:
     def __init__(self, log: JsonFileLog | str, selection: Selection, *, tty: bool = False) -> None:
         self.decoder = RecordDecoder(selection, tty=tty)
         self.selection = selection
+        self.tty = tty
         self._source = log
         self._log = log if isinstance(log, JsonFileLog) and selection.follow else None
         self._files = Files()

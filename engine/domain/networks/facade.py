@@ -45,6 +45,7 @@ from engine.domain.networks.requests import PREDEFINED
 from engine.domain.networks.service import Announce, NetworksService, held_ports
 from engine.domain.networks.settings import NetworkSettings
 from engine.domain.networks.views import port_map
+from engine.domain.system.tallies import NETWORK, Tallies
 from engine.models.networks import NetworkCreateRequest
 from supervisors import Mailbox
 
@@ -66,6 +67,7 @@ class Networks:
         resolver: Resolver,
         host_ports: HostPorts | None = None,
         announce: Announce | None = None,
+        tallies: Tallies | None = None,
     ) -> None:
         self.settings = settings
         self.mailbox: Mailbox[Message] = Mailbox("networks", capacity=1024)
@@ -77,6 +79,7 @@ class Networks:
         self._resolver = resolver
         self._relays = Relays()
         self._announce = announce
+        self.tallies = tallies or Tallies()
 
     def service(self) -> NetworksService:
         return NetworksService(
@@ -104,7 +107,8 @@ class Networks:
 
         NotFound for an unknown network, Conflict for a container that isn't running to join.
         """
-        return await self.mailbox.ask(Prepare(container_id, plan))
+        with self.tallies.timing(NETWORK, "allocate"):
+            return await self.mailbox.ask(Prepare(container_id, plan))
 
     async def publish(self, container_id: str, ports: Sequence[PortRequest]) -> list[PublishedPort]:
         """Take host ports and divert them to the prepared container; all or none.
@@ -119,7 +123,8 @@ class Networks:
 
     async def release(self, container_id: str) -> None:
         """Unpublish, and remove namespace and address. Idempotent."""
-        await self.mailbox.ask(Release(container_id))
+        with self.tallies.timing(NETWORK, "release"):
+            await self.mailbox.ask(Release(container_id))
 
     async def repair_firewall(self) -> Drift:
         """What differed from what is wanted; it is right afterwards."""
@@ -141,7 +146,8 @@ class Networks:
 
         Forbidden when it is there already, InvalidParameter on host, none or another's namespace.
         """
-        return await self.mailbox.ask(Connect(container_id, network, wish))
+        with self.tallies.timing(NETWORK, "connect"):
+            return await self.mailbox.ask(Connect(container_id, network, wish))
 
     async def disconnect(self, container_id: str, network_id: str) -> Sandbox:
         """NotFound when the container isn't there."""

@@ -29,7 +29,9 @@ OWNERS = (IMAGES, CONTAINERS, LOGS, VOLUMES, STAGING, CONTAINERD, STATE, FOREIGN
 _ID = re.compile(r"[0-9a-f]{64}")
 _BUILD = "build-"
 _LOG = re.compile(r".*\.log(\.\d+)?(\.gz)?|local-logs")
-_STATE = re.compile(r"state\.db(-wal|-shm|-journal)?|engine\.json(\.new)?|lock|runtimes")
+_STATE = re.compile(
+    r"state(\.copy)?\.db(-wal|-shm|-journal)?|engine(\.copy)?\.json(\.new)?|lock|runtimes|quarantine"
+)
 _SPLIT = frozenset({"", "containers", "volumes", "volumes/.removing", "tmp", CONTAINERD, CONTENT})
 _SPLIT_DEEP = frozenset({f"{CONTENT}/blobs", BLOBS, UPLOADS, SNAPSHOTTER, LAYERS, BUNDLES})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +14,7 @@ import msgspec
 from engine.domain.logs.drivers import DRIVERS
 from engine.domain.logs.timestamps import format_nano
 from engine.domain.system.facts import Facts
+from engine.domain.system.tallies import HOST, Tallies
 from engine.models.system import (
     Commit,
     Component,
@@ -59,6 +60,8 @@ class Identity(msgspec.Struct, frozen=True):
     http_proxy: str
     https_proxy: str
     no_proxy: str
+    authorization: list[str] = []
+    experimental: bool = False
 
 
 class System:
@@ -74,6 +77,9 @@ class System:
         listeners: Callable[[], int],
         containerd: Callable[[], Awaitable[tuple[str, str]]],
         runc: Callable[[], Awaitable[tuple[str, str]]],
+        volume_drivers: Callable[[], Sequence[str]] = lambda: ("local",),
+        log_drivers: Callable[[], Sequence[str]] = lambda: DRIVERS,
+        tallies: Tallies | None = None,
     ) -> None:
         self.identity = identity
         self.facts = facts
@@ -82,14 +88,25 @@ class System:
         self._listeners = listeners
         self._containerd = containerd
         self._runc = runc
+        self._volume_drivers = volume_drivers
+        self._log_drivers = log_drivers
+        self._tallies = tallies or Tallies()
 
     async def version(self) -> Version:
+        with self._tallies.timing(HOST, "system_version"):
+            return await self._version()
+
+    async def info(self) -> Info:
+        with self._tallies.timing(HOST, "system_info"):
+            return await self._info()
+
+    async def _version(self) -> Version:
         who, facts = self.identity, self.facts
         details = {
             "ApiVersion": who.api_version,
             "Arch": facts.architecture,
             "BuildTime": who.build_time,
-            "Experimental": "false",
+            "Experimental": "true" if who.experimental else "false",
             "GitCommit": who.commit,
             "GoVersion": "",
             "KernelVersion": facts.kernel_release,
@@ -112,10 +129,11 @@ class System:
             os="linux",
             arch=facts.architecture,
             kernel_version=facts.kernel_release,
+            experimental=who.experimental,
             build_time=who.build_time,
         )
 
-    async def info(self) -> Info:
+    async def _info(self) -> Info:
         who, facts = self.identity, self.facts
         running, paused, stopped = self._census.counts()
         containerd, runc = await self._containerd(), await self._runc()
@@ -129,7 +147,10 @@ class System:
             driver=who.snapshotter,
             driver_status=[("driver-type", "io.containerd.snapshotter.v1")],
             plugins=Plugins(
-                volume=["local"], network=["bridge", "host", "null"], log=list(DRIVERS)
+                volume=list(self._volume_drivers()),
+                network=["bridge", "host", "null"],
+                authorization=self.identity.authorization or None,
+                log=list(self._log_drivers()),
             ),
             memory_limit=self._has("memory"),
             swap_limit=facts.swap_limit,
@@ -140,6 +161,7 @@ class System:
             pids_limit=self._has("pids"),
             ipv4_forwarding=facts.ipv4_forwarding,
             debug=who.debug,
+            experimental_build=who.experimental,
             n_fd=open_files(),
             n_goroutines=0,
             oom_kill_disable=not facts.cgroup_v2,

@@ -20,10 +20,12 @@ from engine.domain.volumes.messages import (
     Restore,
     UnmountAll,
 )
-from engine.domain.volumes.ports import Disk, NotADirectory, Store
-from engine.domain.volumes.records import VolumeRecord, VolumeUse, VolumeWish
+from engine.domain.volumes.ports import Disk, Drivers, NotADirectory, RemoteVolume, Store
+from engine.domain.volumes.records import LOCAL, VolumeRecord, VolumeUse, VolumeWish
+from engine.domain.volumes.remote import Remote
 from engine.domain.volumes.service import VolumesService
 from engine.domain.volumes.views import mounted, unmounted
+from engine.errors import EngineError, SystemFailure
 from engine.models.runtime import Mount
 from engine.models.volumes import (
     Volume,
@@ -45,21 +47,23 @@ __all__ = [
 
 
 class Volumes:
-    """The volumes of this engine, all of the local driver. Reads answer at once, changes go through
-    the mailbox and run to their end though their asker leaves.
+    """The volumes of this engine. Reads answer at once, changes go through the mailbox and run to their
+    end though their asker leaves.
 
     `service` is the factory for the supervision tree; before anything can be changed, `restore`
     must be asked once.
     """
 
-    def __init__(self, *, disk: Disk, store: Store) -> None:
+    def __init__(self, *, disk: Disk, store: Store, drivers: Drivers) -> None:
         self.mailbox: Mailbox[Message] = Mailbox("volumes", capacity=1024)
         self._book = Book()
+        self._drivers = drivers
+        self._remote = Remote(self._book, drivers)
         self._disk = disk
         self._store = store
 
     def service(self) -> VolumesService:
-        return VolumesService(self._book, self.mailbox, self._disk, self._store)
+        return VolumesService(self._book, self.mailbox, self._disk, self._store, self._remote)
 
     # reading
 
@@ -79,33 +83,51 @@ class Volumes:
         return [*self._book.volumes, *self._book.making]
 
     def inspect(self, name: str) -> Volume:
-        """`GET /volumes/{name}`; NotFound."""
+        """What is in memory of it; NotFound."""
         return self._view(self._book.find(name))
 
+    async def describe(self, name: str) -> Volume:
+        """`GET /volumes/{name}`: another driver's is asked, and what keeps it from answering is told."""
+        record = self._book.find(name)
+        if record.driver == LOCAL:
+            return self._view(record)
+        return views.volume_view(record, "", await self._remote.look(record))
+
+    def drivers(self) -> Sequence[str]:
+        """Those in use, the local one first."""
+        return [LOCAL, *self._drivers.active()]
+
+    def uses(self, driver: str) -> bool:
+        """Whether a volume is this driver's; its name as familiar as it was given, the tag `latest` left out or not."""
+        names = {driver, driver.removesuffix(":latest")}
+        return any(each.driver in names for each in self._book.volumes.values())
+
     def mountpoint(self, name: str) -> str:
-        """Where the volume's content is on the host."""
+        """Where the volume's content is on the host, while it is mounted if it has to be."""
         return self._disk.mountpoint(name)
 
     def users(self, name: str) -> Sequence[str]:
         """The IDs of the containers that refer to it."""
         return self._book.users(name)
 
-    def check(self, wish: VolumeWish) -> None:
+    async def check(self, wish: VolumeWish) -> None:
         """Raises what `provide` would raise now for a wish that cannot be met."""
-        rules.check_wish(wish, self._book.volumes.get(wish.name))
+        await self._remote.check(wish, self._book.volumes.get(wish.name))
 
-    def options(self, name: str) -> dict[str, str]:
-        return self._book.find(name).options or {}
+    def needs_mount(self, name: str) -> bool:
+        """Whether its content is there only while it is mounted; NotFound."""
+        return rules.needs_mount(self._book.find(name))
 
     async def may_be_filled(self, name: str) -> bool:
         """False for a volume that surely has content. One that isn't mounted yet may be empty."""
-        if rules.needs_mount(self.options(name)):
+        if self.needs_mount(name):
             return True
         return await self._disk.is_empty(name)
 
     async def size(self, name: str) -> int:
-        """Bytes in files; NotFound, SystemFailure."""
-        self._book.find(name)
+        """Bytes in files; NotFound, SystemFailure, also for what another driver has."""
+        if self._book.find(name).driver != LOCAL:
+            raise SystemFailure(f"the size of volume {name} is its driver's")
         return await self._disk.size(name)
 
     # changing
@@ -118,7 +140,11 @@ class Volumes:
             labels=request.labels,
             options=request.driver_opts,
         )
-        return self._view(await self.mailbox.ask(Create(wish)))
+        record = await self.mailbox.ask(Create(wish))
+        try:
+            return await self.describe(record.name)
+        except EngineError:
+            return self._view(record)
 
     async def remove(self, name: str, *, force: bool = False) -> None:
         """NotFound (not with force), Conflict while containers refer to it."""
@@ -153,7 +179,7 @@ class Volumes:
 
     async def mount(self, container_id: str, names: Iterable[str]) -> None:
         """Mount the volumes with options; SystemFailure `error while mounting volume ...`."""
-        wanted = tuple(name for name in names if rules.needs_mount(self.options(name)))
+        wanted = tuple(name for name in names if self.needs_mount(name))
         if wanted:
             await self.mailbox.ask(MountAll(container_id, wanted))
 
@@ -170,4 +196,6 @@ class Volumes:
         await self._disk.conceal(point)
 
     def _view(self, record: VolumeRecord) -> Volume:
+        if record.driver != LOCAL:
+            return views.volume_view(record, "", RemoteVolume())
         return views.volume_view(record, self._disk.mountpoint(record.name))

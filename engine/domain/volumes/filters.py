@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from engine.domain.volumes.records import ANONYMOUS, VolumeRecord
+from engine.domain.volumes.records import ANONYMOUS, LOCAL, VolumeRecord
 from engine.errors import InvalidParameter
 
 Filters = Mapping[str, Sequence[str]]
@@ -48,11 +48,12 @@ def pruning(filters: Filters, *, everything: bool) -> Filters:
 
 
 def pruned(record: VolumeRecord, filters: Filters) -> bool:
-    """A volume with options is never pruned: what is behind it is not the engine's."""
+    """A volume with options, or another driver's, is never pruned: what is behind it is not the engine's."""
     labels = record.labels or {}
     without = filters.get("label!", ())
     return (
-        not record.options
+        record.driver == LOCAL
+        and not record.options
         and all(has_label(value, labels) for value in filters.get("label", ()))
         and not (without and all(has_label(value, labels) for value in without))
     )

@@ -16,6 +16,7 @@ from engine.domain.volumes.book import Book
 from engine.domain.volumes.filters import Filters
 from engine.domain.volumes.ports import Disk, Store
 from engine.domain.volumes.records import ANONYMOUS, LOCAL, VolumeRecord, VolumeWish
+from engine.domain.volumes.remote import Remote
 from engine.errors import Conflict, EngineError
 from engine.models.volumes import VolumePruneReport
 
@@ -23,17 +24,18 @@ log = logging.getLogger(__name__)
 
 
 class Lifecycle:
-    def __init__(self, book: Book, disk: Disk, store: Store) -> None:
+    def __init__(self, book: Book, disk: Disk, store: Store, remote: Remote) -> None:
         self._book = book
         self._disk = disk
         self._store = store
+        self._remote = remote
 
     async def create(self, wish: VolumeWish, container_id: str = "") -> VolumeRecord:
         """The volume of that name, made if it isn't there; for a container, with its reference."""
         name = wish.name or generate_id()
         async with self._book.holding(name):
             record = self._book.volumes.get(name)
-            rules.check_wish(wish, record)
+            await self._remote.check(wish, record)
             if record is None:
                 record = await self._make(name, wish)
             if container_id:
@@ -72,7 +74,7 @@ class Lifecycle:
             record = self._book.find(name)
             if users := self._book.users(name):
                 raise Conflict(f"remove {name}: volume is in use - [{', '.join(users)}]")
-            await self._remove(record)
+            await self._remove(record, force=force)
 
     async def prune(self, wanted: Filters) -> VolumePruneReport:
         """Remove what matches and nobody refers to; beside another prune, after it."""
@@ -115,8 +117,12 @@ class Lifecycle:
         return record
 
     async def make(self, record: VolumeRecord) -> None:
-        """Make it, or finish the making of it; a refusal takes it back."""
+        """Make it, or finish the making of it; a refusal takes it back.
+
+        A plugin is asked before there is a record: what it made and nobody knows of is found when it is asked again.
+        """
         name = record.name
+        await self._remote.create(record)
         self._book.making[name] = record
         try:
             await self._store.add(record, views.changed("create", record))
@@ -133,10 +139,15 @@ class Lifecycle:
             await self._store.drop(record.name, views.changed("destroy", record))
             raise rules.refused("create", record.name, error) from error
 
-    async def _remove(self, record: VolumeRecord) -> None:
+    async def _remove(self, record: VolumeRecord, *, force: bool = False) -> None:
         """Needs the volume held, and nobody that uses it."""
         name = record.name
         await self._store.begin_removal(name)
+        try:
+            await self._remote.remove(record, force=force)
+        except EngineError:
+            await self._store.end_removal(name)
+            raise
         try:
             await self._disk.stow(name)
         except EngineError as error:

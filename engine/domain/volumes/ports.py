@@ -48,6 +48,47 @@ class Store(Protocol):
 
     async def tell(self, event: NewEvent) -> None: ...
 
+    async def begin_mount(self, name: str) -> None:
+        """A plugin is about to be asked to mount the volume; open until `end_mount`."""
+        ...
+
+    async def end_mount(self, name: str) -> None: ...
+
+    async def mounting(self) -> list[str]: ...
+
+
+class Drivers(Protocol):
+    """Volume drivers beside the local one, by name. Each call ends by its own deadline: NotFound for a driver
+    that is not there, Unavailable for one that does not answer, SystemFailure with its own text."""
+
+    async def need(self, driver: str) -> None: ...
+
+    async def create(self, driver: str, name: str, options: Mapping[str, str]) -> None:
+        """What is there already is fine."""
+        ...
+
+    async def remove(self, driver: str, name: str) -> None: ...
+
+    async def mount(self, driver: str, name: str, caller: str) -> str:
+        """Where the content is on the host now."""
+        ...
+
+    async def unmount(self, driver: str, name: str, caller: str) -> None: ...
+
+    async def look(self, driver: str, name: str) -> RemoteVolume: ...
+
+    def active(self) -> list[str]:
+        """The names of the drivers in use."""
+        ...
+
+
+class RemoteVolume(msgspec.Struct, frozen=True, kw_only=True):
+    """What a driver tells of a volume; `scope` is of the driver."""
+
+    mountpoint: str = ""
+    status: dict[str, object] | None = None
+    scope: str = "local"
+
 
 class Disk(Protocol):
     """The directories ROOT/NAME/_data. Every call ends by its own deadline; SystemFailure when the

@@ -21,16 +21,15 @@ _TOGETHER = {"device": ("type",), "type": ("device",), "o": ("device", "type")}
 def check_wish(wish: VolumeWish, existing: VolumeRecord | None) -> None:
     """Whether the wish can be met, by a new volume or by the one of this name.
 
-    Raises InvalidParameter, NotFound for an unknown driver, Conflict for another one's volume.
+    Raises InvalidParameter, Conflict for another driver's volume. Options are the driver's own business.
     An existing volume's options and labels are not compared: dockerd returns it as it is.
     """
     try:
-        if wish.driver not in ("", LOCAL):
-            raise _no_driver(wish.driver)
         if existing is None:
             if wish.name:
                 _check_name(wish.name)
-            _check_options(wish.options or {})
+            if wish.driver in ("", LOCAL):
+                _check_options(wish.options or {})
         elif wish.driver and wish.driver != existing.driver:
             raise Conflict(
                 f"driver '{existing.driver}' already has volume '{existing.name}': "
@@ -49,13 +48,15 @@ def no_such_volume(name: str) -> NotFound:
     return NotFound(f"get {name}: no such volume")
 
 
-def needs_mount(options: Mapping[str, str] | None) -> bool:
+def needs_mount(record: VolumeRecord) -> bool:
     """Whether the volume is a mount of its own, made at its first use."""
-    return bool(options and (options.get("device") or options.get("type")))
+    options = record.options or {}
+    return record.driver != LOCAL or bool(options.get("device") or options.get("type"))
 
 
-def _no_driver(name: str) -> NotFound:
-    return NotFound(f'error looking up volume plugin {name}: plugin "{name}" not found')
+def no_driver(name: str, error: EngineError) -> EngineError:
+    """What is wrong with a driver, the same kind of error in dockerd's words."""
+    return type(error)(f"error looking up volume plugin {name}: {error}")
 
 
 def _check_name(name: str) -> None:

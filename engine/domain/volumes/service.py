@@ -25,6 +25,7 @@ from engine.domain.volumes.messages import (
 )
 from engine.domain.volumes.mounting import Mounting
 from engine.domain.volumes.ports import Disk, Store
+from engine.domain.volumes.remote import Remote
 from engine.domain.volumes.startup import Startup
 from engine.errors import Unavailable
 from supervisors import Inbox, Letter, Mailbox
@@ -33,21 +34,28 @@ from supervisors import Inbox, Letter, Mailbox
 class VolumesService:
     """One incarnation. The book belongs to the room and outlives it."""
 
-    def __init__(self, book: Book, mailbox: Mailbox[Message], disk: Disk, store: Store) -> None:
+    def __init__(
+        self, book: Book, mailbox: Mailbox[Message], disk: Disk, store: Store, remote: Remote
+    ) -> None:
         self._book = book
         self._mailbox = mailbox
         self._inbox: Inbox[Message] | None = None
-        self._lifecycle = Lifecycle(book, disk, store)
-        self._mounting = Mounting(book, disk)
-        self._startup = Startup(book, disk, store, self._lifecycle)
+        self._store = store
+        self._remote = remote
+        self._lifecycle = Lifecycle(book, disk, store, remote)
+        self._mounting = Mounting(book, disk, store, remote)
+        self._startup = Startup(book, disk, store, self._lifecycle, remote)
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         with self._mailbox.open() as self._inbox:
             await self._startup.set_up()
-            async with trio.open_nursery() as handlers:
-                task_status.started()
-                async for letter in self._inbox:
-                    handlers.start_soon(self._handle, letter)
+            async with trio.open_nursery() as background:
+                background.start_soon(self._remote.settle, self._store)
+                async with trio.open_nursery() as handlers:
+                    task_status.started()
+                    async for letter in self._inbox:
+                        handlers.start_soon(self._handle, letter)
+                background.cancel_scope.cancel()
 
     async def stop(self) -> None:
         """Take no more mail; what was taken is finished."""

@@ -10,6 +10,7 @@ from engine.domain.volumes.book import Book
 from engine.domain.volumes.lifecycle import Lifecycle, discard
 from engine.domain.volumes.ports import Disk, Store, Survey
 from engine.domain.volumes.records import VolumeUse
+from engine.domain.volumes.remote import Remote
 from engine.errors import EngineError
 
 log = logging.getLogger(__name__)
@@ -20,11 +21,14 @@ Step = Callable[[str], Awaitable[None]]
 class Startup:
     """A directory that no record and no intent speaks of is somebody else's, and left alone."""
 
-    def __init__(self, book: Book, disk: Disk, store: Store, lifecycle: Lifecycle) -> None:
+    def __init__(
+        self, book: Book, disk: Disk, store: Store, lifecycle: Lifecycle, remote: Remote
+    ) -> None:
         self._book = book
         self._disk = disk
         self._store = store
         self._lifecycle = lifecycle
+        self._remote = remote
         self._survey = Survey()
 
     async def set_up(self) -> None:
@@ -54,14 +58,22 @@ class Startup:
                         continue
                     # Its record was lost, its data need not be.
                     log.warning("volume %s has no record: it gets a new one", wish.name)
-                    await self._lifecycle.create(wish)
+                    try:
+                        await self._lifecycle.create(wish)
+                    except EngineError as error:
+                        # Another driver's, which is away: its container says so when it starts.
+                        log.error("%s", error)
+                        continue
                 self._book.use(wish.name, use.container_id)
                 record = self._book.volumes[wish.name]
-                if use.running and rules.needs_mount(record.options):
+                if use.running and rules.needs_mount(record):
                     self._book.mounts.setdefault(wish.name, set()).add(use.container_id)
         for name in self._survey.mounted - self._book.mounts.keys():
-            if rules.needs_mount(self._book.find(name).options):
+            if rules.needs_mount(self._book.find(name)):
                 await self._tolerate(name, self._disk.unmount)
+        for name in await self._store.mounting():
+            if name not in self._book.mounts:
+                self._remote.leave(name)
         self._book.restored = True
 
     async def _finish_making(self, name: str) -> None:
@@ -74,6 +86,7 @@ class Startup:
         if record is not None:
             await self._store.drop(name, views.changed("destroy", record))
             del self._book.volumes[name]
+            self._remote.forget(record)
         await discard(name, self._disk, self._store)
 
     async def _settle_stowed(self, name: str) -> None:

@@ -6,21 +6,26 @@ import time
 from collections.abc import Iterable
 
 from engine.domain.events.facade import NewEvent
+from engine.domain.volumes.ports import RemoteVolume
 from engine.domain.volumes.records import VolumeRecord
 from engine.models.volumes import Volume
 
 
-def volume_view(record: VolumeRecord, mountpoint: str) -> Volume:
-    """The volume as `GET /volumes/{name}` shows it; times are whole seconds there."""
+def volume_view(
+    record: VolumeRecord, mountpoint: str, remote: RemoteVolume | None = None
+) -> Volume:
+    """The volume as `GET /volumes/{name}` shows it; times are whole seconds there. `remote` is what its
+    driver tells of it."""
     seconds = record.created_ns // 1_000_000_000
     return Volume(
         created_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)),
         driver=record.driver,
         labels=record.labels,
-        mountpoint=mountpoint,
+        mountpoint=remote.mountpoint if remote else mountpoint,
         name=record.name,
         options=record.options,
-        scope="local",
+        scope=remote.scope if remote else "local",
+        status=remote.status if remote else None,
     )
 
 

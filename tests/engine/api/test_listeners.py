@@ -148,3 +148,11 @@ async def test_a_spare_socket_is_left_to_who_listens_there(tmp_path: Path) -> No
     assert [each.path for each in bound] == [own, spare]
     for each in bound:
         each.close()
+
+
+async def test_spare_port_is_done_without_where_it_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert await bind_all([TcpListener("127.0.0.1", port, spare=True)]) == []
+        with pytest.raises(ListenError):
+            await bind_all([TcpListener("127.0.0.1", port)])

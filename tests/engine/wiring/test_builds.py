@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from config.schema import Settings
 from engine.domain.builds.leavings import INTENT
 from engine.domain.events.messages import Intent
 from engine.wiring.builds import make_builds
@@ -18,6 +19,7 @@ def test_the_room_knows_what_a_dead_daemon_had_begun(tmp_path: Path) -> None:
 
     engine: Any = SimpleNamespace(
         images=None,
+        settings=Settings(),
         containers=None,
         journal=None,
         data=SimpleNamespace(path=tmp_path),

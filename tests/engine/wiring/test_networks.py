@@ -11,6 +11,7 @@ from engine.adapters.store.database import Database
 from engine.domain.events.facade import Journal
 from engine.wiring import networks
 from engine.wiring.networks import networks_room, volumes_room
+from engine.wiring.plugins import plugins_room
 from supervisors import Mailbox
 
 
@@ -24,7 +25,7 @@ def test_rooms_start_empty_and_make_nothing(
     state = database, Journal(Mailbox("store", 1))
     resolver = ResolverClient(tmp_path / "resolver.sock")
     networks_room(Settings(), "e1", tmp_path / "exec", state, resolver)
-    volumes_room(tmp_path / "data", tmp_path / "exec", state)
+    volumes_room(tmp_path / "data", tmp_path / "exec", state, plugins_room(Settings()))
     database.close()
     assert not (tmp_path / "data").exists()
     assert not (tmp_path / "exec").exists()

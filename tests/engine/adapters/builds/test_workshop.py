@@ -102,3 +102,11 @@ async def test_other_snapshotters_layers_are_not_known(tmp_path: Path) -> None:
     made = HostWorkshop(tmp_path, tmp_path, snapshotter="native")
     with pytest.raises(NotImplementedHere):
         await made.move([Mount("bind", "/a")], [Mount("bind", "/b")])
+
+
+async def test_programs_may_be_run_by_anybody(workshop: HostWorkshop) -> None:
+    directory = await workshop.program("a", "script-1", "EOF", b"#!/bin/sh\n")
+    for path, mode in ((directory, 0o40755), (f"{directory}/EOF", 0o100755)):
+        assert os.stat(path).st_mode == mode
+    await workshop.discard("a")
+    assert await workshop.left_over() == []

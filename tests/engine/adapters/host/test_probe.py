@@ -5,7 +5,7 @@ import os
 import pytest
 
 from engine.adapters.host.probe import TICKS, HostProbe, parse_cpu, parse_net_dev
-from engine.errors import SystemFailure
+from engine.errors import InvalidParameter
 
 STAT = """cpu  1 2 3 4 5 6 7 100 200 300
 cpu0 1 2 3 4 5 6 7 100 0 0
@@ -41,7 +41,7 @@ def test_interfaces_are_counted_without_the_loopback() -> None:
 async def test_ps_lists_and_complains() -> None:
     probe = HostProbe()
     assert str(os.getpid()) in await probe.ps(["-o", "pid", f"-q{os.getpid()}"])
-    with pytest.raises(SystemFailure, match=r"ps: .*unknown"):
+    with pytest.raises(InvalidParameter, match=r"ps: .*unknown"):
         await probe.ps(["--nosuch"])
 
 

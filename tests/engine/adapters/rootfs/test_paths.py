@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.rootfs.paths import absolute, base, describe, go_mode, link_target, located
-from engine.errors import NotFound
+from engine.errors import InvalidParameter, NotFound
 
 MISSING = NotFound("missing")
 
@@ -104,3 +104,9 @@ def test_a_symlink_to_itself_has_an_end(root: int) -> None:
 )
 def test_modes_have_gos_bits(mode: int, expected: int) -> None:
     assert go_mode(mode) == expected
+
+
+@pytest.mark.parametrize("path", ["/" + "x" * 300 + "/file", "/loop/file"])
+def test_what_is_no_path_is_the_askers_mistake(root: int, path: str) -> None:
+    with pytest.raises(InvalidParameter, match=r"^lstat /"), located(root, path, MISSING):
+        pass

@@ -17,6 +17,7 @@ from engine.domain.builds.facade import Builds
 from engine.domain.containers.restoring import Restoring
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Events
+from engine.domain.managed.facade import Managed
 from engine.domain.storage.facade import Storage
 from engine.domain.system.disk import DiskReport
 from engine.domain.system.pulse import Pulse
@@ -26,6 +27,7 @@ from supervisors import Supervisor
 from tests.engine.api.serving import Answer, ask, serving
 from tests.engine.domain.builds.rooms import FakeFetcher, FakeWorkshop
 from tests.engine.domain.containers.rooms import Daemon, running
+from tests.engine.domain.managed.rooms import FakeMachine, FakeStore
 from tests.engine.domain.system.test_facade import system
 from tests.fakes import images_room
 from tests.fakes.containerd import FakeContainerd
@@ -50,6 +52,7 @@ class House:
     def __post_init__(self) -> None:
         self.bus = EventBus(self.log)
         self.storage = storage(FakeDisk(), FakeContainerd(), self.images.images)
+        self.managed = Managed(FakeMachine(), FakeStore(), lambda _: False, lambda: False)
         self.operators = Operators(
             Supervisor("root").status, Vigil({}), Restoring(), Pulse(), (Settings(), {})
         )
@@ -99,6 +102,7 @@ class House:
             prunes=daemon.prunes,
             execs=daemon.execs,
             images=self.images.images,
+            managed=self.managed,
             events=Events(self.bus),
             networks=daemon.networks,
             system=system(),

@@ -30,6 +30,7 @@ async def test_path_is_described_in_a_header_and_archived(tmp_path: Path) -> Non
     [
         ("/containers/web/archive?path=/no", 404, "Could not find the file /no in container web"),
         ("/containers/web/archive", 400, "bad parameter: path cannot be empty"),
+        ("/containers/web/archive?path=%00", 400, "bad parameter: path cannot contain a NUL byte"),
         ("/containers/no/archive?path=/", 404, "No such container: no"),
         ("/containers/no/changes", 404, "No such container: no"),
         ("/containers/no/export", 404, "No such container: no"),

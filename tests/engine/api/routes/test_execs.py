@@ -26,6 +26,7 @@ async def test_exec_is_created_started_detached_and_inspected(tmp_path: Path) ->
         inspected = (await at.ask("GET", f"/exec/{made}/json")).json
         assert (inspected["ID"], inspected["Running"], inspected["ExitCode"]) == (made, True, None)
         assert (await at.ask("POST", f"/exec/{made}/resize?h=1&w=2")).status == 200
+        assert (await at.ask("POST", f"/exec/{made}/resize?h=1&w=65536")).status == 400
         cell = at.daemon.containers.cell("web")
         assert at.daemon.runtime.tasks.process(cell.id, made).size == (2, 1)
 

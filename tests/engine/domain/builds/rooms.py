@@ -43,6 +43,7 @@ def image(id: str, config: ImageConfig, parent: str = "") -> Image:
     )
 
 
+image_of = image
 BUSYBOX = image(
     "sha256:" + "b" * 64, ImageConfig(architecture="amd64", config=ContainerConfig(cmd=["sh"]))
 )
@@ -81,6 +82,7 @@ class FakeBench:
         self._images = images
         self.steps: list[Step] = []
         self.layers = 0
+        self.flattened: list[tuple[Image | None, Image, str]] = []
 
     async def hold(self, image: Image) -> None:
         return
@@ -109,6 +111,12 @@ class FakeBench:
         made = image(f"sha256:{number}", config, parent.id if parent else "")
         self._images.known[made.id] = made
         return made
+
+    async def flatten(self, base: Image | None, image: Image, comment: str) -> Image:
+        self.flattened.append((base, image, comment))
+        made = msgspec.structs.replace(image.config, created="2026-01-02T00:00:00Z")
+        self._images.known["sha256:flat"] = flat = image_of("sha256:flat", made)
+        return flat
 
     async def restore(self, parent: Image | None, target: Image, config: ContainerConfig) -> Image:
         return target
@@ -208,6 +216,7 @@ class FakeWorkshop:
         self.tree = FakeTree()
         self.copies: list[tuple[list[str], Order]] = []
         self.made: list[str] = []
+        self.programs: list[tuple[str, bytes]] = []
         self.left: list[str] = []
         self.discarded: list[str] = []
 
@@ -225,6 +234,10 @@ class FakeWorkshop:
     async def below(self, build_id: str, name: str, path: str) -> AsyncIterator[FakeTree]:
         self.made.append(f"{name}/{path}")
         yield self.tree
+
+    async def program(self, build_id: str, name: str, file: str, data: bytes) -> str:
+        self.programs.append((file, data))
+        return f"/made/{name}"
 
     @asynccontextmanager
     async def root(self, mounts: Sequence[Any]) -> AsyncIterator[FakeTree]:

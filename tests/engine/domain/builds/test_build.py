@@ -107,3 +107,22 @@ async def test_the_first_failure_in_the_files_order_is_told() -> None:
     with pytest.raises(BuildFailed, match="'/bin/sh -c x' returned a non-zero code: 5"):
         await house.build("FROM busybox\nRUN x\nFROM busybox AS b\nSTOPSIGNAL nope\n")
     assert "STOPSIGNAL" not in house.text
+
+
+async def test_squash_makes_one_layer_of_the_last_stage() -> None:
+    house = House()
+    image = await house.build("FROM busybox AS a\nRUN x\nFROM a\nRUN y\nENV b=c\n", squash=True)
+    ((base, top, comment),) = house.bench.flattened
+    assert base is not None
+    assert base.id == f"sha256:{1:064d}"
+    assert top.id == f"sha256:{3:064d}"
+    assert comment == f"merge {top.id} to {base.id}"
+    assert house.said[-1] == {"aux": {"ID": image.id}}
+
+
+async def test_squash_on_nothing() -> None:
+    house = House()
+    house.workshop.tree.files["f"] = b""
+    await house.build("FROM scratch\nCOPY f /\n", squash=True)
+    ((base, top, comment),) = house.bench.flattened
+    assert (base, comment) == (None, f"create new from {top.id}")

@@ -82,6 +82,20 @@ async def test_here_documents() -> None:
     assert second == "cat <<EOF\nhi\nEOF"
 
 
+async def test_a_here_document_with_an_interpreter_is_a_program() -> None:
+    house = House()
+    text = "FROM busybox\nRUN <<EOF\n#!/bin/awk -f\nBEGIN { print 1 }\nEOF\n"
+    await house.build(text)
+    (request,) = house.containers.created
+    assert request.cmd == ["/dev/pipes/EOF"]
+    assert request.host_config.binds == ["/made/script-1:/dev/pipes:ro"]
+    assert house.workshop.programs == [("EOF", b"#!/bin/awk -f\nBEGIN { print 1 }\n")]
+    await house.build(text)
+    assert house.text.count("Using cache") == 1
+    await house.build(text.replace("print 1", "print 2"))
+    assert house.text.count("Using cache") == 1
+
+
 async def test_containers_are_kept_for_who_asks() -> None:
     house = House()
     await house.build("FROM busybox\nENV a=b\n", remove=False)

@@ -72,7 +72,7 @@ def test_path_is_a_bind_whose_source_is_made() -> None:
 
 def test_name_is_a_volume_that_is_filled_from_the_image() -> None:
     mount = parse_bind("vol1:/y")
-    assert (mount.type, mount.name, mount.driver, mount.mode) == ("volume", "vol1", "local", "z")
+    assert (mount.type, mount.name, mount.driver, mount.mode) == ("volume", "vol1", "", "z")
     assert mount.copy_up
     assert not mount.anonymous
     assert not parse_bind("vol1:/y:nocopy").copy_up

@@ -27,7 +27,7 @@ async def test_pause_and_unpause_are_committed_with_their_events(tmp_path: Path)
 async def test_refusals_are_dockerds(tmp_path: Path) -> None:
     async with running(tmp_path) as daemon:
         cell = await daemon.run("web")
-        with pytest.raises(SystemFailure, match=f"^Container {cell.id} is not paused$"):
+        with pytest.raises(Conflict, match=f"^Container {cell.id} is not paused$"):
             await daemon.containers.unpause("web")
         await daemon.containers.pause("web")
         with pytest.raises(Conflict, match=f"^Container {cell.id} is already paused$"):

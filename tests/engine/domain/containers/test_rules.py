@@ -26,7 +26,7 @@ def test_only_what_runs_can_be_paused(status: Status, text: str) -> None:
 
 def test_only_what_is_paused_can_be_unpaused() -> None:
     rules.check_unpause(container(Status.PAUSED))
-    with pytest.raises(SystemFailure, match=f"Container {ID} is not paused"):
+    with pytest.raises(Conflict, match=f"Container {ID} is not paused"):
         rules.check_unpause(container(Status.RUNNING))
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from engine.domain.containers.top import check_arguments, parse
-from engine.errors import InvalidParameter, SystemFailure
+from engine.errors import InvalidParameter
 
 LISTED = """UID          PID    PPID  C STIME TTY          TIME CMD
 root          10       1  0 07:20 ?        00:00:00 sleep 1000
@@ -25,9 +25,9 @@ def test_threads_follow_their_process() -> None:
 
 
 def test_output_without_pids_is_an_error() -> None:
-    with pytest.raises(SystemFailure, match="Couldn't find PID field in ps output"):
+    with pytest.raises(InvalidParameter, match="Couldn't find PID field in ps output"):
         parse("COMMAND\nsleep\n", {10})
-    with pytest.raises(SystemFailure, match="Unexpected pid 'x'"):
+    with pytest.raises(InvalidParameter, match="Unexpected pid 'x'"):
         parse("PID CMD\nx sleep\n", {10})
 
 

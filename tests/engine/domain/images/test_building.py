@@ -111,3 +111,19 @@ async def test_steps_are_restored_from_an_image_with_the_same_history() -> None:
         await bench.adopt(target, found)
         assert room.images.resolve(target.id).parent == found.id
         await bench.hold(target)
+
+
+async def test_flattening_keeps_the_history_and_makes_one_layer() -> None:
+    async with images_room(FakeContainerd()) as room, room.images.workbench() as bench:
+        parent = await base(room)
+        top = parent
+        for name in ("g", "h"):
+            async with bench.space(top) as space:
+                layer = (space, chunks(tar(**{name: b"2"})))
+                top = await bench.derive(top, step(name), layer)
+        flat = await bench.flatten(parent, top, "merge")
+        assert (len(top.chain_ids), len(flat.chain_ids)) == (3, 2)
+        assert flat.parent == ""
+        lines = [(each.created_by, each.comment, each.empty_layer) for each in flat.config.history]
+        assert lines[-3:] == [("g", "", True), ("h", "", True), ("", "merge", False)]
+        assert len(flat.config.rootfs.diff_ids) == 2

@@ -10,7 +10,7 @@ import trio
 
 from engine.domain.volumes.facade import Volumes
 from engine.domain.volumes.records import VolumeUse
-from tests.fakes.volumes import FakeDisk, FakeStore
+from tests.fakes.volumes import FakeDisk, FakeDrivers, FakeStore
 
 
 @dataclass
@@ -19,9 +19,10 @@ class Room:
 
     disk: FakeDisk = field(default_factory=FakeDisk)
     store: FakeStore = field(default_factory=FakeStore)
+    drivers: FakeDrivers = field(default_factory=FakeDrivers)
 
     def daemon(self) -> Volumes:
-        return Volumes(disk=self.disk, store=self.store)
+        return Volumes(disk=self.disk, store=self.store, drivers=self.drivers)
 
 
 @contextlib.asynccontextmanager

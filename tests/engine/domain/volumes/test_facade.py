@@ -35,9 +35,9 @@ async def test_inspect_shows_the_mountpoint() -> None:
 async def test_check_refuses_without_making_anything() -> None:
     room = Room()
     async with running(room) as volumes:
-        volumes.check(VolumeWish(name="vol"))
+        await volumes.check(VolumeWish(name="vol"))
         with pytest.raises(InvalidParameter):
-            volumes.check(VolumeWish(name="../x"))
+            await volumes.check(VolumeWish(name="../x"))
     assert room.disk.calls == []
 
 

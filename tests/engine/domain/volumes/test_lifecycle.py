@@ -8,9 +8,10 @@ from engine.domain.volumes.book import Book
 from engine.domain.volumes.filters import pruning
 from engine.domain.volumes.lifecycle import Lifecycle
 from engine.domain.volumes.records import ANONYMOUS, VolumeWish
+from engine.domain.volumes.remote import Remote
 from engine.domain.volumes.startup import Startup
 from engine.errors import Conflict, InvalidParameter, NotFound, SystemFailure, Unavailable
-from tests.fakes.volumes import FakeDisk, FakeStore
+from tests.fakes.volumes import FakeDisk, FakeDrivers, FakeStore
 
 REFUSED = SystemFailure("mkdir /volumes/vol: no space left on device")
 
@@ -18,7 +19,8 @@ REFUSED = SystemFailure("mkdir /volumes/vol: no space left on device")
 class Bench:
     def __init__(self) -> None:
         self.book, self.disk, self.store = Book(), FakeDisk(), FakeStore()
-        self.lifecycle = Lifecycle(self.book, self.disk, self.store)
+        self.remote = Remote(self.book, FakeDrivers())
+        self.lifecycle = Lifecycle(self.book, self.disk, self.store, self.remote)
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ async def test_making_that_a_crash_cut_short_is_finished_by_the_next_incarnation
     assert bench.book.volumes == {}
     bench.disk.failures.clear()
     bench.book.loaded = True
-    await Startup(bench.book, bench.disk, bench.store, bench.lifecycle).set_up()
+    await Startup(bench.book, bench.disk, bench.store, bench.lifecycle, bench.remote).set_up()
     assert (list(bench.book.volumes), bench.disk.content) == (["vol"], {"vol": {}})
     await bench.lifecycle.remove("vol")
     assert (bench.store.records, bench.disk.content) == ({}, {})

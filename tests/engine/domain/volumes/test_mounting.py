@@ -7,8 +7,9 @@ from engine.domain.volumes.messages import Fill
 from engine.domain.volumes.mounting import Mounting
 from engine.domain.volumes.ports import NotADirectory
 from engine.domain.volumes.records import VolumeRecord
+from engine.domain.volumes.remote import Remote
 from engine.errors import SystemFailure
-from tests.fakes.volumes import FakeDisk
+from tests.fakes.volumes import FakeDisk, FakeDrivers, FakeStore
 
 TMPFS = {"type": "tmpfs", "device": "tmpfs"}
 
@@ -16,7 +17,9 @@ TMPFS = {"type": "tmpfs", "device": "tmpfs"}
 class Bench:
     def __init__(self) -> None:
         self.book, self.disk = Book(), FakeDisk()
-        self.mounting = Mounting(self.book, self.disk)
+        self.mounting = Mounting(
+            self.book, self.disk, FakeStore(), Remote(self.book, FakeDrivers())
+        )
         for name, options in (("plain", None), ("ram", TMPFS), ("ram2", TMPFS)):
             self.book.volumes[name] = VolumeRecord(name=name, created_ns=0, options=options)
             self.disk.content[name] = {}

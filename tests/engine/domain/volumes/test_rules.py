@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from engine.domain.volumes.records import VolumeRecord, VolumeWish
-from engine.domain.volumes.rules import check_wish, needs_mount, refused
+from engine.domain.volumes.rules import check_wish, needs_mount, no_driver, refused
 from engine.errors import Conflict, EngineError, InvalidParameter, NotFound
 
 ONLY = (
@@ -57,14 +58,16 @@ def test_whole_options_are_taken() -> None:
     check_wish(VolumeWish(name="vol", options={"size": "0"}), None)
 
 
-def test_unknown_driver_is_looked_up_before_anything_else() -> None:
-    existing = VolumeRecord(name="vol", created_ns=0)
-    for found in (None, existing):
-        with pytest.raises(NotFound) as refusal:
-            check_wish(VolumeWish(name="vol", driver="nope"), found)
-        assert str(refusal.value) == (
-            'create vol: error looking up volume plugin nope: plugin "nope" not found'
-        )
+def test_another_drivers_options_are_its_own() -> None:
+    check_wish(VolumeWish(name="vol", driver="far", options={"what": "ever"}), None)
+
+
+def test_missing_driver_has_dockerds_words() -> None:
+    error = no_driver("nope", NotFound('plugin "nope" not found'))
+    assert (type(error), str(error)) == (
+        NotFound,
+        'error looking up volume plugin nope: plugin "nope" not found',
+    )
 
 
 def test_existing_volume_is_the_answer_whatever_labels_and_options_are_asked_for() -> None:
@@ -80,9 +83,11 @@ def test_volume_of_another_driver_is_a_conflict() -> None:
 
 
 def test_only_a_device_or_a_type_makes_a_mount() -> None:
-    assert not needs_mount(None)
-    assert not needs_mount({"size": "0"})
-    assert needs_mount({"type": "tmpfs", "device": "tmpfs"})
+    plain = VolumeRecord(name="vol", created_ns=0)
+    assert not needs_mount(plain)
+    assert not needs_mount(replace(plain, options={"size": "0"}))
+    assert needs_mount(replace(plain, options={"type": "tmpfs", "device": "tmpfs"}))
+    assert needs_mount(replace(plain, driver="far"))
 
 
 def test_refusal_keeps_its_kind() -> None:

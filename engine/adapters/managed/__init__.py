@@ -1,0 +1,1 @@
+"""Managed plugins on the host: their blobs, root file systems and tasks."""

@@ -1,0 +1,40 @@
+"""What a scrape of the metrics looks at: taken from memory in one go, to be told by another thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.domain.containers.glance import Glance
+from engine.domain.system.facts import Facts
+from engine.domain.system.pulse import Lag
+from engine.domain.system.tallies import Tallies
+from engine.models.meters import Reading
+from supervisors import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What is said of the engine as a whole."""
+
+    id: str
+    version: str
+    commit: str
+    snapshotter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """`counts` are the containers running, paused, stopped; `dropped` log records by container ID."""
+
+    engine: Engine
+    facts: Facts
+    counts: tuple[int, int, int]
+    events: int
+    subscribers: int
+    tallies: Tallies
+    tree: Node
+    lag: Lag
+    containers: Sequence[Glance]
+    dropped: Mapping[str, int]
+    readings: Mapping[str, Reading]

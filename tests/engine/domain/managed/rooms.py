@@ -1,0 +1,123 @@
+"""A room of managed plugins on fakes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import trio
+
+from engine.domain.events.facade import NewEvent
+from engine.domain.managed.facade import Managed
+from engine.domain.managed.records import Package, PluginRecord
+from engine.errors import NotFound
+
+CONFIG = json.dumps(
+    {
+        "entrypoint": ["/plugin"],
+        "interface": {"types": ["docker.volumedriver/1.0"], "socket": "x.sock"},
+        "env": [{"name": "A", "value": "1", "settable": ["value"]}],
+    }
+).encode()
+
+
+@dataclass
+class FakeStore:
+    records: dict[str, PluginRecord] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
+
+    async def load(self) -> list[PluginRecord]:
+        await trio.lowlevel.checkpoint()
+        return list(self.records.values())
+
+    async def put(self, record: PluginRecord, event: NewEvent | None) -> None:
+        await trio.lowlevel.checkpoint()
+        self.records[record.id] = record
+        if event is not None:
+            self.told.append(event.action)
+
+    async def drop(self, record: PluginRecord, event: NewEvent) -> None:
+        await trio.lowlevel.checkpoint()
+        del self.records[record.id]
+        self.told.append(event.action)
+
+
+@dataclass
+class FakeMachine:
+    """`running` plugins have an event that is their end."""
+
+    config: bytes = CONFIG
+    installed: set[str] = field(default_factory=set)
+    running: dict[str, trio.Event] = field(default_factory=dict)
+    starts: list[str] = field(default_factory=list)
+    failures: dict[str, Exception] = field(default_factory=dict)
+
+    async def pack(self, chunks: AsyncIterator[bytes]) -> tuple[bytes, Package]:
+        async for _ in chunks:
+            pass
+        return self.config, Package("sha256:c", 1, "sha256:l", 2, "sha256:d")
+
+    async def install(self, plugin_id: str, package: Package) -> None:
+        self.installed.add(plugin_id)
+
+    async def start(self, record: PluginRecord) -> None:
+        await trio.lowlevel.checkpoint()
+        if (failure := self.failures.get("start")) is not None:
+            raise failure
+        if record.id not in self.running:
+            self.starts.append(record.id)
+            self.running[record.id] = trio.Event()
+
+    async def wait(self, plugin_id: str) -> int:
+        if plugin_id not in self.running:
+            raise NotFound("no task")
+        await self.running[plugin_id].wait()
+        return 137
+
+    async def stop(self, plugin_id: str) -> None:
+        self.end(plugin_id)
+
+    def end(self, plugin_id: str) -> None:
+        if plugin_id in self.running:
+            self.running.pop(plugin_id).set()
+
+    async def remove(self, plugin_id: str, package: Package, *, shared: bool) -> None:
+        self.installed.discard(plugin_id)
+
+    def address(self, record: PluginRecord) -> str:
+        return f"unix:///{record.id}"
+
+    def root(self, plugin_id: str) -> str:
+        return f"/plugins/{plugin_id}"
+
+    def propagated(self, plugin_id: str) -> str:
+        return f"/propagated/{plugin_id}"
+
+
+@dataclass
+class Room:
+    machine: FakeMachine = field(default_factory=FakeMachine)
+    store: FakeStore = field(default_factory=FakeStore)
+    used: set[str] = field(default_factory=set)
+    leave: bool = False
+
+
+@contextlib.asynccontextmanager
+async def running(room: Room) -> AsyncIterator[Managed]:
+    managed = Managed(room.machine, room.store, room.used.__contains__, lambda: room.leave)
+
+    async def reached(address: str, timeout: float) -> None:
+        await trio.lowlevel.checkpoint()
+
+    managed._household.reached = reached
+    service = managed.service()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(lambda task_status: service.run(task_status=task_status))
+        yield managed
+        await service.stop()
+
+
+async def archive() -> AsyncIterator[bytes]:
+    yield b"tar"
