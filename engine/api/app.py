@@ -84,19 +84,25 @@ class ApiConnection(TrioASGIHTTPConnection):
         link = _link(self.scope)
         if link is not None:
             link.streaming = True
-        async with body.source as chunks:
-            first = None
-            if not body.headers_first:
-                try:
-                    first = await anext(chunks, None)
-                except Exception as error:  # noqa: BLE001 - becomes the answer
-                    await self._respond(send, problem_response(error))
-                    return
+        begun = False
+        try:
+            async with body.source as chunks:
+                first = None if body.headers_first else await anext(chunks, None)
+                if body.headers_first or first is not None:
+                    begun = True
+                    await send(self._head(response))
+                    if first:
+                        await send({"type": "http.response.body", "body": first, "more_body": True})
+                    async for chunk in chunks:
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        except Exception as error:
+            if begun:
+                raise
+            # Of the first chunk, or of the work beside it, which may end the stream before it raises.
+            await self._respond(send, problem_response(error))
+            return
+        if not begun:
             await send(self._head(response))
-            if first:
-                await send({"type": "http.response.body", "body": first, "more_body": True})
-            async for chunk in chunks:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _head(self, response: Response, *, whole: bool = False) -> dict[str, Any]:

@@ -41,6 +41,10 @@ class Watched:
         async def beside():  # type: ignore[no-untyped-def]
             return stream_response(self.beside(), headers_first=False)
 
+        @app.get("/crash")
+        async def crash():  # type: ignore[no-untyped-def]
+            return stream_response(self.crashes(), headers_first=False)
+
         @app.post("/containers/<id>/start")
         async def start(id: str):  # type: ignore[no-untyped-def]
             return empty_response()
@@ -76,6 +80,20 @@ class Watched:
             nursery.start_soon(work)
             yield receive
             nursery.cancel_scope.cancel()
+
+    @asynccontextmanager
+    async def crashes(self) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The work beside the body breaks before there is anything to send."""
+        send, receive = trio.open_memory_channel[bytes](1)
+
+        async def work() -> None:
+            async with send:
+                await trio.lowlevel.checkpoint()
+                raise ValueError("it broke")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(work)
+            yield receive
 
     async def fails(self) -> AsyncIterator[bytes]:
         await trio.lowlevel.checkpoint()
@@ -133,6 +151,14 @@ async def test_a_client_that_leaves_cancels_the_stream(tmp_path: Path) -> None:
         with trio.fail_after(1):
             await watched.cancelled.wait()
             await watched.ended.wait()
+
+
+async def test_work_that_breaks_beside_a_stream_before_its_first_chunk_is_an_answer(
+    tmp_path: Path,
+) -> None:
+    async with serving(Watched().register, tmp_path / "s"):
+        answer = await ask(tmp_path / "s", "GET", "/crash")
+    assert (answer.status, answer.json) == (500, {"message": "it broke"})
 
 
 async def test_a_client_that_leaves_ends_the_work_beside_the_stream(tmp_path: Path) -> None:
