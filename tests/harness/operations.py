@@ -355,13 +355,17 @@ class Build(Operation):
     def remove(self) -> None:
         answer = self.request("DELETE", f"/images/{self.name}?force=1")
         assert answer.status in (200, 404), answer
-        self.wait_for(self.nothing_left, "the build's containers and files are gone")
+        try:
+            self.wait_for(lambda: not self.left(), "the build's containers and files are gone")
+        except AssertionError as error:
+            error.add_note(str(self.left()))
+            raise
 
-    def nothing_left(self) -> bool:
+    def left(self) -> list[str]:
         shown = self.daemon.json("GET", "/containers/json?all=1")
-        names = [name for each in shown for name in each["Names"]]
-        files = list((self.daemon.root / "data" / "tmp").glob("build-*"))
-        return not files and not any(name.startswith("/build-") for name in names)
+        names = [f"{name} {each['State']}" for each in shown for name in each["Names"]]
+        files = (self.daemon.root / "data" / "tmp").glob("build-*")
+        return [*map(str, files), *(each for each in names if each.startswith("/build-"))]
 
 
 def built(name: str) -> bytes:

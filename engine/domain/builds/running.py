@@ -6,15 +6,19 @@ import codecs
 from collections.abc import Awaitable, Callable
 
 import msgspec
+import trio
 
 from engine.domain.builds.output import BuildFailed, Talk, short
 from engine.domain.builds.state import StageState
 from engine.domain.builds.work import Work
-from engine.errors import InvalidParameter
-from engine.models.containers import ContainerConfig, CreateRequest
+from engine.errors import DeadlineExceeded, InvalidParameter
+from engine.models.containers import ContainerConfig, CreateRequest, CreateResponse
 from engine.models.hostconfig import HostConfig, LogConfig
 
 __all__ = ["run_step"]
+
+CREATION = 60.0
+"""Seconds; the room's own deadlines are shorter."""
 
 
 async def run_step(
@@ -36,7 +40,7 @@ async def run_step(
     )
     name = work.container_name()
     work.names.add(name)
-    created = await work.containers.create(request, name=name)
+    created = await _created(request, name, work)
     for warning in created.warnings:
         await talk.say(f" ---> [Warning] {warning}\n")
     await talk.say(f" ---> Running in {short(created.id)}\n")
@@ -47,6 +51,16 @@ async def run_step(
         command = " ".join(config.cmd or ())
         raise BuildFailed(f"The command '{command}' returned a non-zero code: {code}", code)
     return created.id, name
+
+
+async def _created(request: CreateRequest, name: str, work: Work) -> CreateResponse:
+    """What was asked for is made whether the build goes on or not, and what is not there yet can't be
+    taken away: so its end is waited for."""
+    try:
+        with trio.fail_after(CREATION, shield=True):
+            return await work.containers.create(request, name=name)
+    except trio.TooSlowError:
+        raise DeadlineExceeded(f"container {name} was not created in time") from None
 
 
 def _host(work: Work, binds: tuple[str, ...]) -> HostConfig:

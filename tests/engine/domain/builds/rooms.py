@@ -150,8 +150,27 @@ class FakeContainers:
         self.code = 0
         self.printed: list[tuple[str, bytes]] = []
         self.failures: list[Exception] = []
+        self.asked = trio.Event()
+        self.gate = trio.Event()
+        self.gate.set()
+        self._unawaited: list[tuple[Any, str]] = []
 
     async def create(self, request: Any, *, name: str = "", **_: Any) -> CreateResponse:
+        """Behind the gate. As in the room, it comes to its end also for who does not wait any more."""
+        self.asked.set()
+        try:
+            await self.gate.wait()
+        except trio.Cancelled:
+            self._unawaited.append((request, name))
+            raise
+        return self._make(request, name)
+
+    def open(self) -> None:
+        self.gate.set()
+        for request, name in self._unawaited:
+            self._make(request, name)
+
+    def _make(self, request: Any, name: str) -> CreateResponse:
         self.created.append(request)
         self.names[name] = f"{len(self.created):064d}"
         return CreateResponse(id=self.names[name], warnings=[])

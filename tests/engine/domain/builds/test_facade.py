@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from engine.domain.builds.facade import Builds
 from engine.domain.builds.options import BuildOptions
@@ -136,6 +137,27 @@ async def test_who_gave_an_id_may_cancel() -> None:
         with pytest.raises(InvalidParameter, match="build cancelled"):
             await site.builds.build(BuildOptions(client_id="x"), waits(), send)
         await service.stop()
+    assert site.journal.open == set()
+
+
+async def test_a_container_that_is_made_for_a_build_that_ended_is_removed() -> None:
+    site = Site()
+    site.workshop.tree.files["Dockerfile"] = b"FROM busybox\nRUN x\n"
+    site.containers.gate = trio.Event()
+
+    async def build() -> None:
+        with pytest.raises(ExceptionGroup) as failed:
+            await site.run(client_id="x")
+        assert failed.group_contains(InvalidParameter, match="build cancelled")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(build)
+        await site.containers.asked.wait()
+        site.builds.cancel("x")
+        await trio.testing.wait_all_tasks_blocked()
+        site.containers.open()
+    assert len(site.containers.created) == 1
+    assert site.containers.names == {}
     assert site.journal.open == set()
 
 
