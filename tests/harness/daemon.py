@@ -219,9 +219,9 @@ class Daemon:
         deadline = time.monotonic() + 5
         while processes_of(str(self.root)) and time.monotonic() < deadline:
             time.sleep(0.05)
-        for group in reversed(groups):
-            with contextlib.suppress(OSError):
-                os.rmdir(group)
+        # A group is busy until the last of the killed has gone.
+        while not removed(groups) and time.monotonic() < deadline:
+            time.sleep(0.05)
         for point in mounts_below(str(self.root)):
             subprocess.run(["umount", "-l", point], check=False, capture_output=True)
         subprocess.run(["ip", "netns", "del", self.name], check=False, capture_output=True)
@@ -235,6 +235,13 @@ class Daemon:
             return []
         tops = Path("/sys/fs/cgroup").glob(f"*/trimaran-{engine}")
         return [path for top in tops for path, _, _ in os.walk(top)]
+
+
+def removed(groups: list[str]) -> bool:
+    for group in reversed(groups):
+        with contextlib.suppress(OSError):
+            os.rmdir(group)
+    return not any(map(os.path.exists, groups))
 
 
 def members_of(groups: list[str]) -> set[int]:
