@@ -54,6 +54,7 @@ class FrameStream(HijackedStream):
         async with self._turn:
             if self.cut:
                 raise trio.BrokenResourceError("the last frame was cut off")
+            await trio.lowlevel.checkpoint_if_cancelled()  # while not a byte of it is written
             self.cut = True
             await super().send_all(data)
             self.cut = False

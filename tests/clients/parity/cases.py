@@ -172,7 +172,7 @@ CASES: dict[str, str] = {
         docker run -d --name h2 --net none --health-cmd 'echo out; echo err >&2; sleep 5' --health-interval 300ms --health-timeout 400ms --health-retries 1 busybox sleep 100 >/dev/null; sleep 1.3
         docker inspect -f '{{.State.Health.Status}} {{(index .State.Health.Log 0).ExitCode}} {{(index .State.Health.Log 0).Output}}' h2
         docker exec h2 ps | grep -c 'sleep 5'; docker rm -f h2
-        docker run -d --name h3 --net none --health-cmd 'echo out; exit 3' --health-interval 300ms busybox sleep 100 >/dev/null; sleep 1
+        docker run -d --name h3 --net none --health-cmd 'echo out; exit 3' --health-interval 300ms --health-retries 30 busybox sleep 100 >/dev/null; sleep 1
         docker inspect -f '{{.State.Health.Status}} {{(index .State.Health.Log 0).ExitCode}} {{(index .State.Health.Log 0).Output}}' h3; docker rm -f h3
         docker run -d --name h4 --net none --health-cmd x --health-interval 1us busybox true
         docker run --rm --net none --no-healthcheck busybox echo none""",

@@ -42,3 +42,14 @@ async def test_after_a_frame_that_was_cut_nothing_is_written() -> None:
     assert stream.cut
     with pytest.raises(trio.BrokenResourceError):
         await stream.send_all(frame(b"more", TEXT))
+
+
+async def test_frame_that_was_never_begun_is_not_cut() -> None:
+    left, right = memory_stream_pair()
+    stream = FrameStream(HijackedStream(right, b""))
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await stream.send_all(frame(b"never", TEXT))
+    assert not stream.cut
+    await stream.send_all(b"last")
+    assert await left.receive_some() == b"last"
