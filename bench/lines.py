@@ -25,6 +25,10 @@ def lines(scale: Scale, length: int) -> int:
     return scale.megabytes * (800 if length > 100 else 4000)
 
 
+MORE = 4
+"""Times as many for attach: the engine's buffers and the pipes hold the first megabyte."""
+
+
 def printing(length: int, count: int) -> str:
     """A shell's command that prints so many lines of this length."""
     return f"yes {'x' * (length - 1)} | head -c {length * count}"
@@ -113,10 +117,13 @@ class Attached:
 
 
 class AttachedToLength(Lines):
-    """Containers print as fast as they can, all at once, until the last client has the last line."""
+    """Containers print a file as fast as they can, all at once, until the last client has the last line."""
+
+    share = 0.2
 
     def __init__(self, scale: Scale) -> None:
         super().__init__(scale)
+        self.count *= MORE
         self.writers = self.crowd or 1
         self.each = self.count // self.writers
         whose = f"of {self.writers} containers" if self.crowd else "of one container"
@@ -127,7 +134,8 @@ class AttachedToLength(Lines):
         return [f"writer-{number}" for number in range(self.writers)]
 
     def prepare(self, engine: Contestant) -> None:
-        script = f"while read x; do {printing(self.length, self.each)}; echo {LAST.decode()}; done"
+        file = f"{printing(self.length, self.each)} > /file"
+        script = f"{file}; while read x; do cat /file; echo {LAST.decode()}; done"
         options = ("-d", "-i", "--net", "none")
         for name in self.names:
             engine.cli("run", *options, "--name", name, "busybox", "sh", "-c", script)
