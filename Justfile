@@ -36,6 +36,10 @@ torture *args: setup
 soak *args: setup
     {{python}} -m pytest -m torture -s tests/integration/test_soak.py "$@"
 
+# An hour of logs without their receiver, 100,000 health probes, late log servers, races at the end (an hour; PROBES for less).
+patience *args: setup
+    {{python}} -m pytest -m torture -s tests/integration/test_receiver_away.py tests/integration/test_probes.py tests/integration/test_start_retry.py tests/engine/domain/containers/test_onunhealthy.py "$@"
+
 # Every file of the data root damaged in every way; a hundred containers through restarts, kills and upgrades.
 hardships *args: setup
     {{python}} -m pytest -m torture tests/integration/test_damage.py tests/integration/test_handover.py "$@"
