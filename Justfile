@@ -36,7 +36,7 @@ torture *args: setup
 soak *args: setup
     {{python}} -m pytest -m torture -s tests/integration/test_soak.py "$@"
 
-# An hour of logs without their receiver, 100,000 health probes, late log servers, races at the end (an hour; PROBES for less).
+# An hour of logs without a receiver, 100,000 health probes, what comes 90 s late (an hour and a half; PROBES for less).
 patience *args: setup
     {{python}} -m pytest -m torture -s tests/integration/test_receiver_away.py tests/integration/test_probes.py tests/integration/test_start_retry.py tests/engine/domain/containers/test_onunhealthy.py "$@"
 

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,6 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.clients.test_daemon_restart import until
 from tests.harness.daemon import Daemon, UnixConnection, processes_of, running_daemon
 from tests.harness.soaking import sample
 
@@ -27,6 +29,7 @@ COST = 0.05
 """Of a core, for a hundred containers that are looked at as often as by default."""
 DEFAULT_INTERVAL = 30.0
 CROWD = 8
+FREEZES = 15
 WARM, PROBES = 300, int(os.environ.get("PROBES", "100000"))
 GROWTH = 8 << 20
 METRICS = "--metrics-addr=127.0.0.1:9323"
@@ -128,6 +131,24 @@ def _check_start(daemon: Daemon, seen: list[Seen]) -> None:
     assert counted[1].end <= at <= counted[1].end + EXACT
 
 
+def test_pause_meets_no_probe_half_way_in(daemon: Daemon) -> None:
+    """Nor an exec: frozen there, they would keep the container from ever being thawed."""
+    run(daemon, "frozen", "true", interval="30ms", retries="1")
+    until(lambda: state(daemon, "frozen")["Health"]["Status"] == "healthy")
+    for _ in range(FREEZES):
+        with subprocess.Popen(
+            ["docker", "-H", daemon.host, "exec", "frozen", "true"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ):
+            time.sleep(0.06)
+            for action in ("pause", "unpause"):
+                daemon.json("POST", f"/containers/frozen/{action}")
+    assert [action for action, _ in told(daemon, "frozen")] == ["health_status: healthy"]
+    daemon.docker("rm", "-f", "frozen", check=True)
+
+
 def processor_seconds(pid: int) -> float:
     """Of a process alone."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -154,7 +175,7 @@ def crowd(daemon: Daemon, interval: str) -> list[str]:
     return names
 
 
-def until(daemon: Daemon, count: int) -> None:
+def until_probed(daemon: Daemon, count: int) -> None:
     while probes(daemon) < count:
         time.sleep(0.5)
 
@@ -164,7 +185,7 @@ def test_daemons_part_of_a_hundred_containers_probes_is_small(daemon: Daemon) ->
     assert daemon.process is not None
     names = crowd(daemon, "200ms")
     first, spent = probes(daemon), processor_seconds(daemon.process.pid)
-    until(daemon, first + 100)
+    until_probed(daemon, first + 100)
     made = probes(daemon) - first
     spent = processor_seconds(daemon.process.pid) - spent
     share = spent / made * 100 / DEFAULT_INTERVAL
@@ -189,11 +210,11 @@ def test_nothing_grows_with_the_probes() -> None:
     with running_daemon(METRICS) as daemon:
         assert daemon.process is not None
         names = crowd(daemon, "100ms")
-        until(daemon, WARM)
+        until_probed(daemon, WARM)
         paused(daemon, names)
         before, resident = held(daemon), sample(daemon.process.pid, 0).resident
         daemon.docker("unpause", *names, check=True)
-        until(daemon, PROBES)
+        until_probed(daemon, PROBES)
         paused(daemon, names)
         after, grown = held(daemon), sample(daemon.process.pid, 0).resident - resident
         print(f"\n{probes(daemon)} probes, {grown / 2**20:.1f} MB, {before} {after}")
