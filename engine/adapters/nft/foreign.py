@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-_FAMILIES = ("ip", "inet")
+_FAMILIES = ("ip", "ip6", "inet")
 _DOCKER_USER = "DOCKER-USER"
 
 
