@@ -107,11 +107,17 @@ def gateway_endpoint(endpoints: Iterable[Endpoint]) -> Endpoint | None:
     """Which one has the default route and the published ports: the highest priority, then both
     families before one, then the network's name, as dockerd chooses."""
     leading = [each for each in endpoints if each.gateway or each.gateway6]
-    return min(
-        leading,
-        key=lambda e: (-e.priority, not (e.gateway and e.gateway6), e.network_name),
-        default=None,
-    )
+    return min(leading, key=_rank, default=None)
+
+
+def ranked(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+    """In the order in which names are looked for: as above, those that lead nowhere at the end."""
+    return sorted(endpoints, key=lambda e: (not (e.gateway or e.gateway6), *_rank(e)))
+
+
+def _rank(endpoint: Endpoint) -> tuple[int, bool, str]:
+    both = bool(endpoint.gateway and endpoint.gateway6)
+    return -endpoint.priority, not both, endpoint.network_name
 
 
 def veth_plan(
