@@ -52,6 +52,8 @@ class VethPlan:
     gateway6: IPv6Address | None = None
     kind: str = "veth"
     mode: str = ""
+    local: tuple[IPv4Interface | IPv6Interface, ...] = ()  # link-local addresses besides
+    sysctls: tuple[tuple[str, str], ...] = ()  # paths below /proc/sys, and values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
