@@ -32,6 +32,10 @@ faults *args: setup
 torture *args: setup
     {{python}} -m pytest -m torture -s tests/integration/test_crashes.py tests/integration/test_torture.py tests/integration/test_lines.py tests/integration/test_event_streams.py tests/integration/test_operators.py tests/integration/test_limits.py tests/integration/test_published_under_load.py tests/integration/test_network_churn.py tests/clients/test_names_inside.py "$@"
 
+# All network tests with bridge-nf-call-iptables 0 and 1, each beside a foreign FORWARD policy of ACCEPT and DROP.
+surroundings *args: setup
+    {{python}} -m pytest -m torture -s tests/integration/test_network_matrix.py "$@"
+
 # Half an hour of mixed work: memory, descriptors and threads stay what they are (SOAK_SECONDS for less).
 soak *args: setup
     {{python}} -m pytest -m torture -s tests/integration/test_soak.py "$@"

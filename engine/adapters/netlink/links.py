@@ -275,7 +275,7 @@ def ensure_parent(name: str, alias: str) -> None:
             parent = _find(netlink, base)
             if parent is None:
                 raise SystemFailure(f"-o parent interface was not found on the host: {base}")
-            info = [("VLAN_ID", int(vlan))]
+            info = [("IFLA_VLAN_ID", int(vlan))]
             netlink.transact(_new_link(name, "vlan", info, parent.index), _adopt(name, alias))
         else:
             raise SystemFailure(

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-_FAMILIES = ("ip", "inet")
+_FAMILIES = ("ip", "ip6", "inet")
 _DOCKER_USER = "DOCKER-USER"
 
 
