@@ -22,7 +22,7 @@ bench *args: setup
 
 # Run the daemon in the foreground.
 up *args: setup
-    {{python}} -m engine "$@"
+    PYTHONOPTIMIZE=2 {{python}} -m engine "$@"
 
 # The long proofs: a fault at every await of every service, every exit looked at at once (some minutes).
 faults *args: setup
