@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from engine.domain.containers import validation
 from engine.domain.containers.cell import Cell
@@ -67,7 +67,7 @@ async def _update(cell: Cell, outside: Outside, request: UpdateRequest) -> None:
     if plan is not None:
         await _apply(cell, outside, plan, host)
     try:
-        changed = msgspec.structs.replace(record, host=host)
+        changed = replace(record, host=host)
         await outside.journal.commit(
             Batch().put(to_document(changed)).event(event(changed, "update"))
         )
@@ -101,7 +101,7 @@ async def _restore(cell: Cell, outside: Outside, plan: SpecPlan) -> None:
 
 def encoded(host: HostConfig, plan: SpecPlan) -> bytes:
     """OCI LinuxResources of what may be changed; `plan` tells of the cgroups' kind."""
-    sections = limits(msgspec.structs.replace(host, **_NOT_IN_UPDATES), plan)
+    sections = limits(replace(host, **_NOT_IN_UPDATES), plan)
     if host.memory_swap == -1:
         sections.setdefault("memory", {})["swap"] = -1
     if host.pids_limit is not None and host.pids_limit <= 0:
@@ -127,7 +127,7 @@ def merged(host: HostConfig, request: UpdateRequest) -> HostConfig:
         changes["restart_policy"] = RestartPolicy(
             name=wanted.name, maximum_retry_count=wanted.maximum_retry_count
         )
-    return msgspec.structs.replace(host, **changes)
+    return replace(host, **changes)
 
 
 def _check_cpu(present: Resources, wanted: Resources) -> None:
