@@ -110,7 +110,7 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, "PYTHONOPTIMIZE": "2", **(environment or {})},
                 start_new_session=True,
                 pass_fds=self.pass_fds,
             )

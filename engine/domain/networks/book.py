@@ -7,8 +7,9 @@ incarnations.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+import msgspec
 
 from engine.domain.networks.addresses import AddressAllocator, Addresses
 from engine.domain.networks.pools import Subnet
@@ -17,8 +18,7 @@ from engine.domain.networks.records import Endpoint, NetworkRecord, PublishedPor
 from engine.errors import InvalidParameter, NotFound
 
 
-@dataclass(slots=True)
-class Attachment:
+class Attachment(msgspec.Struct):
     """A container's place in the networks. `joined` shares another container's namespace."""
 
     container_id: str
@@ -28,18 +28,17 @@ class Attachment:
     started: bool = (
         False  # prepared ahead until then: such a one is not shown, and keeps nobody waiting
     )
-    published: list[PublishedPort] = field(default_factory=list)
+    published: list[PublishedPort] = msgspec.field(default_factory=list)
     forwards: frozenset[PortForward] = frozenset()
 
 
-@dataclass(slots=True)
-class Book:
-    networks: dict[str, NetworkRecord] = field(default_factory=dict)
-    attachments: dict[str, Attachment] = field(default_factory=dict)
-    allocators: dict[str, Addresses] = field(default_factory=dict)
-    allocators6: dict[str, Addresses] = field(default_factory=dict)
-    coming: dict[str, NetworkRecord] = field(default_factory=dict)
-    leaving: dict[str, NetworkRecord] = field(default_factory=dict)
+class Book(msgspec.Struct):
+    networks: dict[str, NetworkRecord] = msgspec.field(default_factory=dict)
+    attachments: dict[str, Attachment] = msgspec.field(default_factory=dict)
+    allocators: dict[str, Addresses] = msgspec.field(default_factory=dict)
+    allocators6: dict[str, Addresses] = msgspec.field(default_factory=dict)
+    coming: dict[str, NetworkRecord] = msgspec.field(default_factory=dict)
+    leaving: dict[str, NetworkRecord] = msgspec.field(default_factory=dict)
     closed_links: tuple[str, ...] = ()
     restored: bool = False
 

@@ -6,7 +6,6 @@ Texts are dockerd's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from ipaddress import ip_network
 
 import msgspec
@@ -35,14 +34,13 @@ _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
 
-@dataclass(slots=True)
-class _Family:
+class _Family(msgspec.Struct):
     """One address family of a network, as asked for."""
 
     subnet: Subnet | None = None
     gateway: str = ""
     ip_range: str = ""
-    auxiliary: dict[str, str] = field(default_factory=dict)
+    auxiliary: dict[str, str] = msgspec.field(default_factory=dict)
 
     def room(self) -> Room:
         """With the gateway that it gets where none was asked for."""

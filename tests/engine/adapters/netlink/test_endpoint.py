@@ -8,12 +8,12 @@ import os
 import struct
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
 import pytest
 import trio
+from msgspec.structs import replace
 
 from engine.adapters.netlink import endpoint, links, namespace
 from engine.adapters.netlink.adapter import Netlink

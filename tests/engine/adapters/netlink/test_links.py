@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import replace
 from ipaddress import IPv4Interface, IPv4Network
 
 import pytest
+from msgspec.structs import replace
 
 from engine.adapters.netlink import links
 from engine.domain.networks.ports import BridgeSpec

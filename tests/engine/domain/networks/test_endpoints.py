@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from engine.domain.networks import endpoints
 from engine.domain.networks.book import Book
