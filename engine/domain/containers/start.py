@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 
 import msgspec
 import trio
@@ -80,7 +79,7 @@ async def _run(
         options = msgspec.structs.replace(
             prepared.options or RuncOptions(), criu_image_path=checkpoint
         )
-        prepared = replace(prepared, options=options)
+        prepared = msgspec.structs.replace(prepared, options=options)
     ports = await outside.sandboxes.publish(cell.record)
     await outside.volumes.mount(cell.record)
     await imagemounts.expose(cell.record, outside)
