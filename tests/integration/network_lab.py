@@ -102,8 +102,8 @@ class Lab:
     def _neighbour(self) -> str:
         # Without our output: who waits for its end must not wait for one that was left behind.
         quiet = subprocess.DEVNULL
-        command = ["unshare", "--net", "sleep", "600"]
-        child = subprocess.Popen(command, text=True, stdout=quiet, stderr=quiet)
+        sleeper = ["unshare", "--net", "sleep", "600"]
+        child = subprocess.Popen(sleeper, text=True, stdout=quiet, stderr=quiet)
         self._children.append(child)
         own = os.readlink("/proc/self/ns/net")
         while os.readlink(f"/proc/{child.pid}/ns/net") == own:

@@ -30,7 +30,7 @@ DAEMONS = [
     "tests/clients/test_networks_cli.py",
     "tests/clients/test_names_inside.py",
 ]
-SHORT = "internal_network_leads_nowhere or ipv6_is_published"
+SHORT = "reaches_outside or routed_ports_are_shown or withdrawn_ipv6"
 
 
 def passed(surroundings: str, *arguments: str) -> int:
