@@ -121,7 +121,7 @@ def test_a_directory_that_is_there_is_united_at_once(site: Site) -> None:
 def test_what_cannot_be_filled_is_told(site: Site) -> None:
     later = Later(str(site.layer))
     later.put(str(site.source / "gone"), "/t", attributes=False)
-    with pytest.raises(SystemFailure, match="failed to copy files: .*/gone: No such file"):
+    with pytest.raises(SystemFailure, match=r"failed to copy files: .*/gone: No such file"):
         fill_all(later)
 
 
