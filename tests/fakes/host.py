@@ -98,6 +98,7 @@ class FakeHolder:
 class FakeHost:
     """`ps_output` by the arguments; an exception in it is raised."""
 
+    no_criu: str = ""
     ps_output: dict[tuple[str, ...], str | Exception] = field(default_factory=dict)
     asked: list[tuple[str, ...]] = field(default_factory=list)
     cpu_ns: int = 1_000_000_000
@@ -115,6 +116,10 @@ class FakeHost:
         if path not in self.nodes:
             raise SystemFailure(f"{path}: no such file or directory")
         return self.nodes[path][0].major, self.nodes[path][0].minor
+
+    async def criu(self) -> str:
+        await trio.lowlevel.checkpoint()
+        return self.no_criu
 
     async def ps(self, arguments: Sequence[str]) -> str:
         await trio.lowlevel.checkpoint()

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from tests.harness.surroundings import surround
+
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT = 30.0
 STOP_LIMIT = 60.0
@@ -65,6 +67,7 @@ class Daemon:
     def make_namespace(self) -> None:
         subprocess.run(["ip", "netns", "add", self.name], check=True)
         self.inside("ip", "link", "set", "lo", "up")
+        surround(self.inside)
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -107,7 +110,7 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, "PYTHONOPTIMIZE": "2", **(environment or {})},
                 start_new_session=True,
                 pass_fds=self.pass_fds,
             )

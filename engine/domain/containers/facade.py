@@ -220,9 +220,10 @@ class Containers:
             container_id, warnings = await self._room.mailbox.ask(message)
         return CreateResponse(id=container_id, warnings=warnings)
 
-    async def start(self, reference: str) -> None:
+    async def start(self, reference: str, *, checkpoint: str = "") -> None:
+        """`checkpoint` is the path of one to start from."""
         with self._room.outside.tallies.timing(CONTAINER, "start"):
-            await self._ask(reference, Start())
+            await self._ask(reference, Start(checkpoint))
 
     # `by` is who asks for an end, which its event and the timeline tell.
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import struct
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
 import pytest
 import trio
+from msgspec.structs import replace
 
-from engine.adapters.netlink import links, namespace
+from engine.adapters.netlink import endpoint, links, namespace
 from engine.adapters.netlink.adapter import Netlink
 from engine.domain.networks.ports import BridgeSpec, VethPlan
 from engine.errors import Conflict, SystemFailure
+from tests.engine.adapters.netlink import attributes
 from tests.integration.network_lab import in_lab, run, setting
 
 pytestmark = pytest.mark.integration
@@ -138,3 +140,26 @@ async def test_sweep_keeps_what_is_kept_and_alive() -> None:
         assert await adapter.sweep_namespaces({path, dead}) == {path}
         assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
         assert await adapter.sweep_namespaces(()) == frozenset()
+
+
+@pytest.mark.parametrize(("mode", "number"), [("l2", 0), ("l3", 1), ("l3s", 2)])
+def test_ipvlan_is_asked_for_as_the_kernel_reads_it(mode: str, number: int) -> None:
+    plan = replace(VETH, kind="ipvlan", mode=mode, mac="", bridge="up0")
+    found = attributes.of_link(endpoint._child(plan, 7, 9))
+    assert attributes.kind_of(found) == ("ipvlan", {1: struct.pack("=H", number)})
+    assert attributes.text(found[attributes.IFNAME]) == "eth0"
+    assert found[attributes.LINK] == struct.pack("=I", 7)
+    assert found[attributes.NET_NS_FD] == struct.pack("=I", 9)
+    assert attributes.ADDRESS not in found  # it has its parent's
+
+
+@pytest.mark.parametrize(
+    ("mode", "number"), [("private", 1), ("vepa", 2), ("bridge", 4), ("passthru", 8)]
+)
+def test_macvlan_is_asked_for_as_the_kernel_reads_it(mode: str, number: int) -> None:
+    plan = replace(VETH, kind="macvlan", mode=mode, bridge="up0")
+    found = attributes.of_link(endpoint._child(plan, 7, 9))
+    assert attributes.kind_of(found) == ("macvlan", {1: struct.pack("=I", number)})
+    assert found[attributes.ADDRESS] == bytes.fromhex(VETH.mac.replace(":", ""))
+    assert found[attributes.LINK] == struct.pack("=I", 7)
+    assert found[attributes.NET_NS_FD] == struct.pack("=I", 9)

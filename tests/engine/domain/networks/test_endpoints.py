@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from engine.domain.networks import endpoints
 from engine.domain.networks.book import Book
-from engine.domain.networks.records import Endpoint, EndpointWish, NetworkRecord
+from engine.domain.networks.records import Endpoint, EndpointWish, NetworkRecord, Room
 from engine.errors import EngineError, InvalidParameter
 
 FRONT = NetworkRecord(
@@ -143,3 +143,17 @@ def test_interface_is_planned_from_the_endpoint() -> None:
     assert (beside.gateway, beside.gateway6) == (None, None)
     quiet = msgspec.structs.replace(BOTH, icc=False)
     assert endpoints.veth_plan(quiet, endpoint, "alias", default_route=True).isolated
+
+
+def test_prefix_and_gateway_are_of_the_subnet_that_the_address_is_in() -> None:
+    several = msgspec.structs.replace(
+        FRONT,
+        driver="macvlan",
+        parent="eth0",
+        more=[Room(subnet="10.2.0.0/16", gateway="10.2.0.1", auxiliary={"router": "10.2.0.2"})],
+    )
+    assert (made(several).prefix, made(several).gateway) == (24, "10.1.0.1")
+    found = made(several, ip="10.2.3.4")
+    assert (found.ip, found.prefix, found.gateway) == ("10.2.3.4", 16, "10.2.0.1")
+    with pytest.raises(EngineError, match="Address already in use"):
+        made(several, ip="10.2.0.2")
