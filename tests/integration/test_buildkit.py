@@ -103,6 +103,14 @@ def read_line(sock: socket.socket) -> bytes:
     return line
 
 
+def wait_until_gone(pid: int) -> None:
+    """A process that ends lets go of its connections before it lets go of its listener."""
+    deadline = time.monotonic() + LIMIT
+    while Path(f"/proc/{pid}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def builder_version(daemon: Daemon) -> str | None:
     connection = UnixConnection(daemon.socket)
     try:
@@ -157,6 +165,7 @@ def test_one_that_dies_is_started_again_and_hurts_nobody(daemon: BuilderDaemon) 
         before = daemon.child()
         sock.sendall(b"die")
         assert sock.recv(1) == b""
+    wait_until_gone(before)
     with hijacked(daemon, "/grpc") as sock:
         assert asked(sock, b"again") == (b"again", daemon.child())
     assert daemon.child() != before
@@ -175,10 +184,7 @@ def test_the_next_daemon_ends_what_a_killed_one_left(daemon: BuilderDaemon) -> N
     daemon.kill()
     assert Path(f"/proc/{left}").exists()
     daemon.start()
-    deadline = time.monotonic() + LIMIT
-    while Path(f"/proc/{left}").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until_gone(left)
     with hijacked(daemon, "/grpc") as sock:
         assert asked(sock, b"y")[0] == b"y"
 
