@@ -43,6 +43,7 @@ class FakeRootFS:
     reads: int = 0
     failure: Exception | None = None
     shm: dict[Path, int] = field(default_factory=dict)
+    exposed: dict[str, tuple[Sequence[Mount], Path, str]] = field(default_factory=dict)
 
     async def mount_shm(self, path: Path, size: int) -> None:
         await trio.lowlevel.checkpoint()
@@ -61,6 +62,10 @@ class FakeRootFS:
 
     async def read_running(self, pid: int, *paths: str) -> list[bytes]:
         return await self.read((), *paths)
+
+    async def expose(self, layers: Sequence[Mount], own: Path, subpath: str, point: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.exposed[point] = (layers, own, subpath)
 
     async def populate_init(self, mounts: Sequence[Mount]) -> None:
         await trio.lowlevel.checkpoint()

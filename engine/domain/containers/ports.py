@@ -217,6 +217,13 @@ class RootFS(Protocol):
     async def unmount_shm(self, path: Path) -> None:
         """Idempotent; the directory goes too."""
 
+    async def expose(self, layers: Sequence[Mount], own: Path, subpath: str, point: str) -> None:
+        """Mount an image at `point`, or the directory in it that `subpath` is; what is written there goes to `own`.
+
+        SystemFailure for a subpath that is none.
+        """
+        ...
+
     async def populate_init(self, mounts: Sequence[Mount]) -> None:
         """Make what every container's root has: .dockerenv, dev, proc, sys, etc/hosts and the like."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 import trio
 
-from engine.domain.containers import health, ipc, rules, startretry
+from engine.domain.containers import health, imagemounts, ipc, rules, startretry
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import delete_task
@@ -82,6 +82,7 @@ async def _run(
         prepared = msgspec.structs.replace(prepared, options=options)
     ports = await outside.sandboxes.publish(cell.record)
     await outside.volumes.mount(cell.record)
+    await imagemounts.expose(cell.record, outside)
     await ipc.mount(cell.record, outside)
     await open_streams(cell, outside, generation)
     pid = await create_task(cell, outside, prepared)
