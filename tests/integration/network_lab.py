@@ -25,6 +25,7 @@ from engine.adapters.nft.firewall import NftFirewall
 from engine.domain.networks.facade import NetworkRecord, Networks, NetworkSettings
 from engine.domain.networks.service import NetworksService
 from tests.fakes.networks import FakeResolver
+from tests.harness.surroundings import surround
 
 PEER = str(Path(__file__).with_name("network_peer.py"))
 ROOT = Path(__file__).parents[2]
@@ -95,6 +96,7 @@ class Lab:
         self._children: list[subprocess.Popen[str]] = []
         run("ip", "link", "set", "lo", "up")
         setting("ipv4/ip_forward", "0")  # a new namespace has what the host has
+        surround(run)
         self.neighbour = self._neighbour()
 
     def _neighbour(self) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from quart import Response
 from quart_trio import QuartTrio
 
@@ -21,8 +21,7 @@ from engine.errors import InvalidParameter
 SECOND = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """Which events, from where and up to when; times in nanoseconds."""
 
     filter: EventFilter
