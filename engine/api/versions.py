@@ -119,7 +119,8 @@ def _without_endpoint_fields(*names: str) -> Change:
 
 
 def _kernel_memory(container: dict[str, Any]) -> None:
-    container.setdefault("HostConfig", {})["KernelMemory"] = 0
+    host = container.setdefault("HostConfig", {})
+    host["KernelMemory"] = host["KernelMemoryTCP"] = 0
 
 
 def _info_kernel_memory(info: dict[str, Any]) -> None:

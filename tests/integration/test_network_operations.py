@@ -204,6 +204,16 @@ def _connect(it: Subject) -> None:
     assert link["address"] == "02:42:0a:00:00:77"
     (port,) = it.ip("link", "show", "master", bridge)
     assert "UP" in port["flags"]
+    it.daemon.json("POST", f"{it.network}/disconnect", {"Container": it.name})
+    prefix = "com.docker.network.endpoint."
+    sysctls = f"{prefix}sysctls"
+    options = {f"{prefix}ifname": "own0", sysctls: "net.ipv4.conf.IFNAME.log_martians=1"}
+    wish = {"DriverOpts": options}
+    it.daemon.json("POST", f"{it.network}/connect", {"Container": it.name, "EndpointConfig": wish})
+    assert it.addresses_inside()["own0"] == [f"{it.net}.1"]
+    path = "/proc/sys/net/ipv4/conf/own0/log_martians"
+    entered = ("nsenter", f"--net=/proc/{it.pid}/ns/net", "cat", path)
+    assert it.daemon.inside(*entered, capture_output=True).stdout == "1\n"
 
 
 @checks("POST /networks/{id}/disconnect")

@@ -17,7 +17,7 @@ from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.prepare import current_plan
 from engine.domain.containers.records import Status, to_document
 from engine.domain.events.facade import Batch
-from engine.errors import Conflict, EngineError, prefixed
+from engine.errors import Conflict, EngineError, InvalidParameter, prefixed
 from engine.models.containers import HostConfig, Resources, RestartPolicy, UpdateRequest
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,8 @@ _NUMBERS = (
     "memory_swap",
     "memory_reservation",
 )
+_KERNELS_NO = ("invalid argument", "numerical result out of range", "device or resource busy")
+"""What runc says of a value that the kernel doesn't take: that is the request's fault, no failure of ours."""
 _OTHERS = ("cpuset_cpus", "cpuset_mems")
 _NOT_IN_UPDATES: dict[str, Any] = {
     "blkio_weight_device": None,
@@ -81,8 +83,11 @@ async def _update(cell: Cell, outside: Outside, request: UpdateRequest) -> None:
 async def _apply(cell: Cell, outside: Outside, plan: SpecPlan, host: HostConfig) -> None:
     try:
         await outside.runtime.tasks.update(cell.id, encoded(host, plan))
-    except EngineError:
+    except EngineError as error:
         await _restore(cell, outside, plan)
+        text = str(error)
+        if any(each in text for each in _KERNELS_NO):
+            raise InvalidParameter(text) from error
         raise
 
 

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv6Address,
+    IPv6Interface,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
 
 from engine.domain.networks.addresses import (
     Addresses,
@@ -13,11 +21,12 @@ from engine.domain.networks.addresses import (
     parse_address,
 )
 from engine.domain.networks.book import Book
+from engine.domain.networks.endpointoptions import parse_options, sysctl_path
 from engine.domain.networks.pools import Address
 from engine.domain.networks.ports import VethPlan
 from engine.domain.networks.predefined import new_id
 from engine.domain.networks.records import Endpoint, EndpointWish, NetworkRecord
-from engine.errors import InvalidParameter
+from engine.errors import Conflict, InvalidParameter
 
 ADDRESSED = ("bridge", "macvlan", "ipvlan")
 
@@ -46,6 +55,10 @@ def make(
 ) -> Endpoint:
     """Takes the addresses: all or none. Nothing here awaits."""
     check_wish(network, wish)
+    options, others = parse_options(wish.options), [each.interface for each in beside]
+    if options.ifname in others:
+        raise Conflict(f"interface name {options.ifname} is already in use")
+    local = [str(_local(each)) for each in wish.local]
     endpoint_id = new_id()
     ip = _take(book.allocators.get(network.id), wish.ip, 4)
     try:
@@ -62,7 +75,7 @@ def make(
         network_id=network.id,
         network_name=network.name,
         endpoint_id=endpoint_id,
-        interface=next_interface(network.prefix, (each.interface for each in beside)),
+        interface=options.ifname or next_interface(network.prefix, others),
         host_interface=host_interface(endpoint_id) if veth else "",
         ip=str(ip or ""),
         prefix=prefix,
@@ -74,6 +87,8 @@ def make(
         aliases=wish.aliases,
         links=wish.links,
         priority=wish.priority,
+        sysctls=options.sysctls,
+        local=local,
     )
 
 
@@ -97,6 +112,15 @@ def _room(network: NetworkRecord, address: Address | None) -> tuple[int, str]:
         return 0, ""
     room = network.room(address)
     return ip_network(room.subnet).prefixlen, "" if network.internal else room.exit
+
+
+def _local(text: str) -> IPv4Interface | IPv6Interface:
+    """With the length of the prefix that link-local addresses have."""
+    try:
+        address = ip_address(text)
+    except ValueError as error:
+        raise InvalidParameter(f"invalid link-local IP address: {text}") from error
+    return ip_interface(f"{address}/{16 if address.version == 4 else 64}")
 
 
 def _mac(address: Address | None) -> str:
@@ -139,4 +163,6 @@ def veth_plan(
         isolated=not network.icc,
         kind="veth" if network.driver == "bridge" else network.driver,
         mode=network.mode,
+        local=tuple(ip_interface(each) for each in endpoint.local),
+        sysctls=tuple(sysctl_path(each, endpoint.interface) for each in endpoint.sysctls),
     )

@@ -51,6 +51,8 @@ class VethPlan(msgspec.Struct, frozen=True, kw_only=True):
     gateway6: IPv6Address | None = None
     kind: str = "veth"
     mode: str = ""
+    local: tuple[IPv4Interface | IPv6Interface, ...] = ()  # link-local addresses besides
+    sysctls: tuple[tuple[str, str], ...] = ()  # paths below /proc/sys, and values
 
 
 class HostView(msgspec.Struct, frozen=True, kw_only=True):

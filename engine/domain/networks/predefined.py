@@ -137,7 +137,7 @@ def bridge_spec(record: NetworkRecord, alias: str) -> BridgeSpec:
     return BridgeSpec(
         name=record.bridge,
         address=IPv4Interface(f"{record.gateway}/{IPv4Network(record.subnet).prefixlen}")
-        if record.subnet and record.gateway_mode != ISOLATED
+        if record.subnet and record.gateway_mode != ISOLATED and not record.bare
         else None,
         address6=IPv6Interface(f"{record.gateway6}/{IPv6Network(record.subnet6).prefixlen}")
         if record.subnet6 and record.gateway_mode6 != ISOLATED

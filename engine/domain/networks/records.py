@@ -56,6 +56,7 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
     mtu: int = 0
     icc: bool = True
     masquerade: bool = True
+    bare: bool = False  # the bridge has no IPv4 address of its own
     gateway_mode: str = NAT
     gateway_mode6: str = NAT
     internal: bool = False
@@ -116,6 +117,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     gateway6: str = ""
     links: dict[str, str] = {}  # alias to container name, for this container alone
     priority: int = 0
+    sysctls: list[str] = []  # of the interface, which IFNAME stands for
+    local: list[str] = []  # link-local addresses besides
 
     @property
     def addressed(self) -> bool:
@@ -172,6 +175,8 @@ class EndpointWish(msgspec.Struct, frozen=True, kw_only=True):
     ip6: str = ""
     links: dict[str, str] = {}
     priority: int = 0
+    options: dict[str, str] = {}
+    local: list[str] = []
 
 
 class EndpointPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from ipaddress import ip_network
 import msgspec
 
 from engine.domain.networks.addresses import parse_address
+from engine.domain.networks.endpointoptions import interface_name
 from engine.domain.networks.pools import Address, Subnet, gateway_of
 from engine.domain.networks.predefined import new_id, timestamp
 from engine.domain.networks.records import ISOLATED, NAT, ROUTED, UNPROTECTED, NetworkRecord, Room
@@ -208,6 +209,7 @@ def _bridge(record: NetworkRecord) -> NetworkRecord:
     host_ip = options.get(f"{BRIDGE}host_binding_ipv4", "")
     if host_ip:
         parse_address(host_ip, 4)
+    inhibited = f"{BRIDGE}inhibit_ipv4"
     modes = [options.get(f"{BRIDGE}gateway_mode_ipv{version}") or NAT for version in (4, 6)]
     for mode in modes:
         if mode not in (NAT, ROUTED, ISOLATED, UNPROTECTED):
@@ -216,10 +218,11 @@ def _bridge(record: NetworkRecord) -> NetworkRecord:
         raise InvalidParameter("gateway mode 'isolated' can only be used for an internal network")
     return msgspec.structs.replace(
         record,
-        bridge=_link_name(options.get(f"{BRIDGE}name") or f"br-{record.id[:12]}"),
+        bridge=interface_name(options.get(f"{BRIDGE}name") or f"br-{record.id[:12]}"),
         icc=_truth(options, f"{BRIDGE}enable_icc", default=True),
         masquerade=_truth(options, f"{BRIDGE}enable_ip_masquerade", default=True),
         host_ip=host_ip,
+        bare=_truth(options, inhibited, default=False),
         gateway_mode=modes[0],
         gateway_mode6=modes[1],
     )
@@ -237,17 +240,11 @@ def _layered(record: NetworkRecord) -> NetworkRecord:
     parent = record.options.get("parent", "")
     return msgspec.structs.replace(
         record,
-        parent=_link_name(parent) if parent else f"dm-{record.id[:12]}",
+        parent=interface_name(parent) if parent else f"dm-{record.id[:12]}",
         mode=mode,
         # Without a parent nothing leads out.
         internal=record.internal or not parent,
     )
-
-
-def _link_name(name: str) -> str:
-    if len(name) > 15 or not name.isprintable() or set(name) & set('/ :"') or name in (".", ".."):
-        raise InvalidParameter(f"invalid interface name: {name}")
-    return name
 
 
 def _truth(options: Mapping[str, str], key: str, *, default: bool) -> bool:

@@ -142,6 +142,25 @@ async def test_sweep_keeps_what_is_kept_and_alive() -> None:
         assert await adapter.sweep_namespaces(()) == frozenset()
 
 
+@in_lab
+async def test_interface_has_its_sysctls_and_link_local_addresses() -> None:
+    links.ensure_bridge(SPEC)
+    local = (IPv4Interface("169.254.8.8/16"),)
+    sysctl = "net/ipv4/conf/eth0/log_martians"
+    with netlink() as (adapter, path):
+        veth = replace(VETH, local=local, sysctls=((sysctl, "1"),))
+        await adapter.create_namespace(path, [veth])
+        assert inside(path, "cat", f"/proc/sys/{sysctl}") == "1\n"
+        eth0 = json.loads(inside(path, "ip", "-j", "addr", "show", "eth0"))[0]["addr_info"]
+        assert [each["local"] for each in eth0] == ["10.1.0.2", "169.254.8.8"]
+        await adapter.remove_namespace(path)
+        absent = (("net/ipv4/conf/eth0/nosuch", "1"),)
+        wrong = replace(VETH, host_name="veth0000002", sysctls=absent)
+        with pytest.raises(SystemFailure, match="failed to set sysctl net/ipv4/conf/eth0/nosuch=1"):
+            await adapter.create_namespace(path, [wrong])
+        assert not await trio.Path(path).exists()
+
+
 @pytest.mark.parametrize(("mode", "number"), [("l2", 0), ("l3", 1), ("l3s", 2)])
 def test_ipvlan_is_asked_for_as_the_kernel_reads_it(mode: str, number: int) -> None:
     plan = replace(VETH, kind="ipvlan", mode=mode, mac="", bridge="up0")

@@ -157,3 +157,19 @@ def test_prefix_and_gateway_are_of_the_subnet_that_the_address_is_in() -> None:
     assert (found.ip, found.prefix, found.gateway) == ("10.2.3.4", 16, "10.2.0.1")
     with pytest.raises(EngineError, match="Address already in use"):
         made(several, ip="10.2.0.2")
+
+
+def test_options_and_link_local_addresses_are_in_the_plan() -> None:
+    options = {
+        "com.docker.network.endpoint.ifname": "front0",
+        "com.docker.network.endpoint.sysctls": "net.ipv4.conf.IFNAME.log_martians=1",
+    }
+    found = made(FRONT, options=options, local=["169.254.8.8", "fe80::8"])
+    plan = endpoints.veth_plan(FRONT, found, "x", default_route=True)
+    assert plan.name == "front0"
+    assert plan.sysctls == (("net/ipv4/conf/front0/log_martians", "1"),)
+    assert [str(each) for each in plan.local] == ["169.254.8.8/16", "fe80::8/64"]
+    with pytest.raises(EngineError, match="interface name front0 is already in use"):
+        endpoints.make(book(FRONT), FRONT, EndpointWish(options=options), "", [found])
+    with pytest.raises(InvalidParameter, match="invalid link-local IP address: x"):
+        made(FRONT, local=["x"])

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from engine.domain.networks.predefined import bridge_spec
 from engine.domain.networks.requests import configured, draft
 from engine.errors import EngineError, Forbidden, InvalidParameter, NotFound, Unavailable
 from engine.models.networks import IPAM, IPAMConfig, NetworkCreateRequest
@@ -204,3 +206,12 @@ def test_configuration_may_have_several_subnets_and_is_taken_over_whole() -> Non
     assert [each.subnet for each in draft(asked, {}, 0).rooms(4)] == ["10.0.0.0/24", "10.1.0.0/24"]
     with pytest.raises(Forbidden, match="bridge driver doesn't support multiple subnets"):
         draft(configured(NetworkCreateRequest(name="m"), source), {}, 0)
+
+
+def test_bridge_may_be_without_an_address_of_its_own() -> None:
+    asked = request(options={"com.docker.network.bridge.inhibit_ipv4": "true"})
+    record = msgspec.structs.replace(
+        draft(asked, {}, 1500), subnet="10.0.0.0/24", gateway="10.0.0.1"
+    )
+    assert bridge_spec(record, "trimaran:e1").address is None
+    assert bridge_spec(msgspec.structs.replace(record, bare=False), "trimaran:e1").address
