@@ -165,16 +165,21 @@ class Daemon:
         return json.loads(answer) if answer.strip() else None
 
     def docker(
-        self, *arguments: str, input: bytes | None = None, check: bool = False, timeout: float = 120
+        self,
+        *arguments: str,
+        input: bytes | None = None,
+        check: bool = False,
+        timeout: float = 120,
+        environment: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
         """Run the docker CLI against this daemon."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("DOCKER_")}
-        environment |= {"DOCKER_HOST": self.host, "DOCKER_CONFIG": str(self.root / "cli")}
+        own = {k: v for k, v in os.environ.items() if not k.startswith("DOCKER_")}
+        own |= {"DOCKER_HOST": self.host, "DOCKER_CONFIG": str(self.root / "cli")}
         done = subprocess.run(
             ["docker", *arguments],
             input=input,
             capture_output=True,
-            env=environment,
+            env={**own, **(environment or {})},
             timeout=timeout,
             stdin=None if input is not None else subprocess.DEVNULL,
         )
