@@ -22,7 +22,7 @@ bench *args: setup
 
 # Run the daemon in the foreground.
 up *args: setup
-    {{python}} -m engine "$@"
+    PYTHONOPTIMIZE=2 {{python}} -m engine "$@"
 
 # The long proofs: a fault at every await of every service, every exit looked at at once (some minutes).
 faults *args: setup
@@ -30,7 +30,15 @@ faults *args: setup
 
 # Kill the daemon before and after each of its effects, and a hundred times at random (half an hour); --seed repeats.
 torture *args: setup
-    {{python}} -m pytest -m torture -s tests/integration/test_crashes.py tests/integration/test_torture.py tests/integration/test_lines.py tests/integration/test_event_streams.py tests/integration/test_operators.py tests/integration/test_limits.py tests/integration/test_published_under_load.py tests/integration/test_network_churn.py tests/clients/test_names_inside.py "$@"
+    {{python}} -m pytest -m torture -s tests/integration/test_crashes.py tests/integration/test_torture.py tests/integration/test_lines.py tests/integration/test_event_streams.py tests/integration/test_operators.py tests/integration/test_limits.py tests/integration/test_stuck.py tests/integration/test_cycles.py tests/integration/test_fuzz.py tests/integration/test_published_under_load.py tests/integration/test_network_churn.py tests/clients/test_names_inside.py "$@"
+
+# All network tests with bridge-nf-call-iptables 0 and 1, each beside a foreign FORWARD policy of ACCEPT and DROP.
+surroundings *args: setup
+    {{python}} -m pytest -m torture -s tests/integration/test_network_matrix.py "$@"
+
+# Kill the daemon at fifty moments of pull, load, commit and rmi; hostile archives in full size (some minutes).
+images *args: setup
+    {{python}} -m pytest -m torture -s tests/integration/test_image_crashes.py tests/integration/test_hostile_archives.py "$@"
 
 # Half an hour of mixed work: memory, descriptors and threads stay what they are (SOAK_SECONDS for less).
 soak *args: setup

@@ -29,7 +29,7 @@ print(size / (time.perf_counter() - began) / 1e6)
 class Connect(Work):
     """An endpoint for a container that runs, and its interface there: one request."""
 
-    name = "`POST /networks/{id}/connect`"
+    name = "an endpoint set up: `POST /networks/{id}/connect`"
 
     def prepare(self, engine: Contestant) -> None:
         engine.cli("network", "create", "crowd")

@@ -52,8 +52,9 @@ def page(rows: Sequence[Comparison], rounds: int, notes: str) -> str:
         "# Results\n\n"
         "Written by `just bench`: both engines on one machine in one run, in turns, each in its own network\n"
         "namespace and directories, with its defaults (json-file logs, firewall, durable state). Median, and\n"
-        f"in brackets least and most, of up to {rounds} rounds; the ratio is that of the medians. Runtime files\n"
-        "are on a tmpfs, data on the disk, for both.\n\n"
+        f"in brackets least and most, of up to {rounds} rounds; the ratio is Trimaran's median over dockerd's: below 1\n"
+        "Trimaran takes less, and where more is better, it does more above 1. Runtime files are on a tmpfs, data on\n"
+        "the disk, for both.\n\n"
         f"{machine()}\n\n{versions()}\n\n{table(rows)}\n{notes}"
     )
 

@@ -18,7 +18,7 @@ Status = Literal["honoured", "accepted", "refused"]
 _HONOURED = frozenset({
     "api-half-open", "api-header-timeout", "authorization-plugins",
     "bip", "bip6", "bridge", "default-gateway", "default-gateway-v6", "default-address-pools", "default-network-opts", "firewall-backend", "fixed-cidr", "fixed-cidr-v6",
-    "ipv6", "publish-policy", "userland-proxy", "cgroup-parent", "containerd", "events-retention", "icc", "ip", "ip-forward",
+    "ipv6", "publish-policy", "userland-proxy", "cgroup-parent", "containerd", "events-retention", "features", "icc", "ip", "ip-forward",
     "ip-masq", "iptables", "containerd-namespace", "containerd-plugin-namespace",
     "data-root", "debug", "default-cgroupns-mode", "default-ipc-mode", "default-runtime", "default-ulimits", "default-shm-size", "dns",
     "dns-opts", "dns-search", "exec-root", "experimental", "group", "hosts", "init", "init-path", "labels",

@@ -79,6 +79,7 @@ class Stage:
             self._process = subprocess.Popen(
                 self._command(),
                 cwd=SOURCES,
+                env={**os.environ, "PYTHONOPTIMIZE": "2"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

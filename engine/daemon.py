@@ -63,7 +63,7 @@ from engine.domain.system.memory import MemoryService
 from engine.domain.system.pulse import Pulse, PulseService
 from engine.domain.system.tallies import Tallies
 from engine.domain.system.vigil import Vigil, VigilService
-from engine.wiring.builds import make_builds
+from engine.wiring.builds import build_services, make_buildkit, make_builds
 from engine.wiring.choices import wanted_choices
 from engine.wiring.listeners import api_server, status_server
 from engine.wiring.live import make_reloader
@@ -204,6 +204,7 @@ class Engine:
         self.containers = Containers(self.room, self.nursery)
         self.execs = Execs(self.exec_store, self.room, self.nursery)
         self.execs.restore(self.database.intents(EXEC))
+        self.buildkit = make_buildkit(self)
         self.builds = make_builds(self)
         self.storage = storage_room(
             (self.settings, self.choices, self.data.path),
@@ -282,9 +283,7 @@ class Engine:
                 factory=lambda: self.containers_supervisor,
                 depends_on=("store", "events", "runtime", "network", "volumes", "images", "logs"),
             ),
-            ChildSpec(
-                name="builds", factory=self.builds.service, depends_on=("images", "containers")
-            ),
+            *build_services(self),
             ChildSpec(name="watcher", factory=self._watcher, depends_on=("containers",)),
             ChildSpec(
                 name="storage",

@@ -48,5 +48,6 @@ if [ ! -e "$stamp" ]; then
     rm -f .venv/.trimaran-*
     touch "$stamp"
 fi
-.venv/bin/python -m compileall -q engine supervisors config demo
-.venv/bin/python -m compileall -q .venv/lib >/dev/null 2>&1 || true
+# As the daemon is run (-OO) and as everything else is.
+.venv/bin/python -m compileall -q -o 0 -o 2 engine supervisors config demo
+.venv/bin/python -m compileall -q -o 0 -o 2 -j 0 .venv/lib >/dev/null 2>&1 || true

@@ -10,9 +10,9 @@ import socket
 import ssl
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import trio
 
 from engine.api.handover import Handover
@@ -30,8 +30,7 @@ class ListenError(Exception):
     """An address cannot be listened on; the text says which and why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tls:
+class Tls(msgspec.Struct, frozen=True, kw_only=True):
     """Server certificate and key; with `verify`, clients need a certificate of `ca`."""
 
     cert: Path
@@ -55,8 +54,7 @@ class Tls:
         return context
 
 
-@dataclass(frozen=True, slots=True)
-class UnixListener:
+class UnixListener(msgspec.Struct, frozen=True):
     """A unix socket. `group` is a name or number; None: docker when there is such a group.
 
     A `spare` one is served only where nobody else listens.
@@ -68,8 +66,7 @@ class UnixListener:
     spare: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TcpListener:
+class TcpListener(msgspec.Struct, frozen=True):
     """A host (empty: every address) and port, with or without TLS. Port 0 is for tests.
 
     A `spare` one is done without where somebody else has it.
@@ -81,8 +78,7 @@ class TcpListener:
     spare: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FdListener:
+class FdListener(msgspec.Struct, frozen=True):
     """Sockets passed by systemd: all of them (""), one by number, or those of a name."""
 
     name: str = ""
@@ -92,8 +88,7 @@ class FdListener:
 Listener = UnixListener | TcpListener | FdListener
 
 
-@dataclass(slots=True)
-class Bound:
+class Bound(msgspec.Struct):
     """A listening socket, and what is to be removed with it."""
 
     sock: socket.socket

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import socket
 import struct
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+
+class Peer(msgspec.Struct, frozen=True):
     """The process that connected, as the kernel recorded it then (SO_PEERCRED)."""
 
     pid: int

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import trio
 from hypercorn.trio.worker_context import WorkerContext
 from quart_trio import QuartTrio
@@ -25,8 +25,7 @@ GRACE_SECONDS = 1.0
 FRESH_SECONDS = 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """`half_open` connections on each listener that have not made a request yet; a request's head may take
     `head_seconds`."""
 

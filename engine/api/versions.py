@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -55,8 +54,7 @@ def check(text: str, *, minimum: Version = MINIMUM, newest: Version = NEWEST) ->
 Change = Callable[[dict[str, Any]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """Clients below `version` get a response of this kind with `change` made to it, in place."""
 
     kind: str
@@ -121,7 +119,8 @@ def _without_endpoint_fields(*names: str) -> Change:
 
 
 def _kernel_memory(container: dict[str, Any]) -> None:
-    container.setdefault("HostConfig", {})["KernelMemory"] = 0
+    host = container.setdefault("HostConfig", {})
+    host["KernelMemory"] = host["KernelMemoryTCP"] = 0
 
 
 def _info_kernel_memory(info: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -17,12 +16,11 @@ from engine.domain.containers.records import from_document
 from engine.errors import EngineError, SystemFailure
 
 
-@dataclass
-class Findings:
+class Findings(msgspec.Struct):
     """`wrong` is what a start repairs or leaves out, `told` everything else that is worth a line."""
 
-    wrong: list[str] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    wrong: list[str] = msgspec.field(default_factory=list)
+    told: list[str] = msgspec.field(default_factory=list)
 
 
 def examine(data_root: Path, *, repair: bool) -> Findings:

@@ -210,6 +210,18 @@ class Summary(Wire, frozen=True):
     mounts: list[MountPoint] = items()
 
 
+class CheckpointRequest(Wire, frozen=True):
+    """The body of POST /containers/{id}/checkpoints; with `exit` the container ends with it."""
+
+    checkpoint_id: str = field(default="", name="CheckpointID")
+    checkpoint_dir: str = ""
+    exit: bool = False
+
+
+class Checkpoint(Wire, frozen=True):
+    name: str = text()
+
+
 class WaitError(Wire, frozen=True):
     message: str = ""
 

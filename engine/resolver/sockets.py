@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from engine.adapters.netlink import namespace
 from engine.adapters.netlink.threads import in_own_thread
@@ -19,8 +20,7 @@ TABLE = "trimaran-resolver"
 DEADLINE = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(msgspec.Struct, frozen=True):
     udp: socket.socket
     tcp: socket.socket
 

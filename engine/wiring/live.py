@@ -19,7 +19,7 @@ from engine.wiring.rooms import container_settings, network_settings, retention,
 if TYPE_CHECKING:
     from engine.daemon import Engine
 
-READ_WHERE_USED = frozenset({"shutdown-timeout"})
+READ_WHERE_USED = frozenset({"features", "shutdown-timeout"})
 """Read from the engine's settings at the moment of their use."""
 
 

@@ -11,7 +11,6 @@ import logging
 import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -32,8 +31,7 @@ READ_SECONDS = 10.0
 Take = Callable[[], object]
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """What depends on some keys. `derive` may raise and blocks at most on small files; `take` does neither."""
 
     name: str

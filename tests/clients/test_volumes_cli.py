@@ -57,9 +57,9 @@ def _add(
     tar.addfile(member, io.BytesIO(content))
 
 
-def run(daemon: Daemon, *arguments: str) -> str:
+def run(daemon: Daemon, *arguments: str, ok: bool = True) -> str:
     done = daemon.docker("run", "--net", "none", *arguments, timeout=30)
-    assert done.returncode == 0, done.stderr.decode()
+    assert (done.returncode == 0) is ok, done.stderr.decode()
     return done.stdout.decode()
 
 
@@ -301,3 +301,38 @@ def test_volumes_and_references_outlive_the_daemon(
         assert run(daemon, "--rm", "-v", f"{name}:/v", "busybox", "cat", "/v/f") == "kept\n"
         daemon.docker("rm", name, check=True, timeout=30)
         daemon.docker("volume", "rm", name, check=True, timeout=30)
+
+
+def test_image_is_mounted_and_what_is_written_there_is_the_containers_own(
+    daemon: Daemon, image: str, name: str
+) -> None:
+    mount = f"type=image,source={image},target=/img"
+    script = "cat /img/data/f; ls -ld /img/data | cut -c1-10; cat /img/mark; echo kept >/img/mark"
+    create = ("run", "--net", "none", "--name", name, "--mount", mount, "busybox", "sh", "-c")
+    first = daemon.docker(*create, script)
+    assert first.stdout == b"hello\ndrwxr-s---\n"
+    again = daemon.docker("start", "-a", name)
+    assert again.stdout == b"hello\ndrwxr-s---\nkept\n"
+    (shown,) = daemon.json("GET", f"/containers/{name}/json")["Mounts"]
+    assert (shown["Type"], shown["Name"], shown["RW"]) == ("image", image, True)
+    assert run(daemon, "--rm", "--mount", mount, "busybox", "ls", "/img/mark", ok=False) == ""
+    assert "is using its referenced image" in refusal(daemon, "rmi", image)
+    own = daemon.root / "data/containers" / daemon.json("GET", f"/containers/{name}/json")["Id"]
+    assert (own / "images/0/diff/mark").read_text() == "kept\n"
+    daemon.docker("rm", name, check=True)
+    assert not own.exists()
+    assert not [each for each in mounts_below(str(daemon.root)) if "mnt/volumes" in each]
+
+
+def test_part_of_an_image_is_mounted(daemon: Daemon, image: str, name: str) -> None:
+    mount = f"type=image,source={image},target=/img,readonly,image-subpath="
+    assert run(daemon, "--rm", "--mount", f"{mount}data", "busybox", "cat", "/img/f") == "hello\n"
+    listed = ("--mount", f"{mount}data", "busybox", "touch", "/img/x")
+    assert run(daemon, "--rm", *listed, ok=False) == ""
+    create = ("run", "--net", "none", "--name", name, "--mount", f"{mount}out", "busybox", "true")
+    assert "cannot access path out" in refusal(daemon, *create)
+    daemon.docker("rm", name, check=True)
+    missing = {"Type": "image", "Source": "nosuch", "Target": "/img"}
+    body = {"Image": "busybox", "HostConfig": {"Mounts": [missing]}}
+    status, answer = daemon.request("POST", "/containers/create", body)
+    assert (status, json.loads(answer)["message"]) == (404, "No such image: nosuch:latest")

@@ -43,6 +43,7 @@ class FakeRootFS:
     reads: int = 0
     failure: Exception | None = None
     shm: dict[Path, int] = field(default_factory=dict)
+    exposed: dict[str, tuple[Sequence[Mount], Path, str]] = field(default_factory=dict)
 
     async def mount_shm(self, path: Path, size: int) -> None:
         await trio.lowlevel.checkpoint()
@@ -61,6 +62,10 @@ class FakeRootFS:
 
     async def read_running(self, pid: int, *paths: str) -> list[bytes]:
         return await self.read((), *paths)
+
+    async def expose(self, layers: Sequence[Mount], own: Path, subpath: str, point: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.exposed[point] = (layers, own, subpath)
 
     async def populate_init(self, mounts: Sequence[Mount]) -> None:
         await trio.lowlevel.checkpoint()
@@ -98,6 +103,7 @@ class FakeHolder:
 class FakeHost:
     """`ps_output` by the arguments; an exception in it is raised."""
 
+    no_criu: str = ""
     ps_output: dict[tuple[str, ...], str | Exception] = field(default_factory=dict)
     asked: list[tuple[str, ...]] = field(default_factory=list)
     cpu_ns: int = 1_000_000_000
@@ -115,6 +121,10 @@ class FakeHost:
         if path not in self.nodes:
             raise SystemFailure(f"{path}: no such file or directory")
         return self.nodes[path][0].major, self.nodes[path][0].minor
+
+    async def criu(self) -> str:
+        await trio.lowlevel.checkpoint()
+        return self.no_criu
 
     async def ps(self, arguments: Sequence[str]) -> str:
         await trio.lowlevel.checkpoint()

@@ -84,6 +84,7 @@ class FakeTasks:
         self.deaf: set[int] = set()
         self.immortal: set[str] = set()
         self.resources: dict[str, Any] = {}
+        self.options: dict[str, RuncOptions | None] = {}
         self.metrics: tuple[int, dict[str, Any]] = (2, {})
         self._next_pid = 1000
 
@@ -106,6 +107,7 @@ class FakeTasks:
         process = replace(process, stdin=stdin, stdout=stdout, stderr=stderr, terminal=terminal)
         process.open_ends()
         self.all[container_id, ""] = process
+        self.options[container_id] = options
         return process.pid
 
     async def start(self, container_id: str, exec_id: str = "") -> int:
@@ -212,6 +214,17 @@ class FakeTasks:
         await self._step("tasks.update")
         self._alive(container_id)
         self.resources[container_id] = msgspec.json.decode(resources_json)
+
+    async def checkpoint(
+        self, container_id: str, *, image_path: str = "", exit: bool = False
+    ) -> Sequence[object]:
+        await self._step("tasks.checkpoint")
+        process = self._alive(container_id)
+        with open(f"{image_path}/inventory.img", "wb") as file:  # noqa: ASYNC230  a few bytes
+            file.write(b"dumped")
+        if exit:
+            self._exit(process, 137)
+        return ()
 
     async def usage(self, container_id: str) -> tuple[int, dict[str, Any]]:
         await self._step("tasks.usage")

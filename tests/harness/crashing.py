@@ -43,6 +43,7 @@ EFFECTS: dict[str, tuple[Any, str]] = {
     "snapshots.commit": (Snapshots, "commit"),
     "snapshots.remove": (Snapshots, "remove"),
     "rootfs.populate": (HostRootFS, "populate_init"),
+    "rootfs.expose": (HostRootFS, "expose"),
     "network.create": (Netlink, "create_namespace"),
     "network.remove": (Netlink, "remove_namespace"),
     "firewall.change": (NftFirewall, "change"),

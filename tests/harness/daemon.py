@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from tests.harness.surroundings import surround
+
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT = 30.0
 STOP_LIMIT = 60.0
@@ -65,6 +67,7 @@ class Daemon:
     def make_namespace(self) -> None:
         subprocess.run(["ip", "netns", "add", self.name], check=True)
         self.inside("ip", "link", "set", "lo", "up")
+        surround(self.inside)
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -107,7 +110,7 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, "PYTHONOPTIMIZE": "2", **(environment or {})},
                 start_new_session=True,
                 pass_fds=self.pass_fds,
             )
@@ -162,16 +165,21 @@ class Daemon:
         return json.loads(answer) if answer.strip() else None
 
     def docker(
-        self, *arguments: str, input: bytes | None = None, check: bool = False, timeout: float = 120
+        self,
+        *arguments: str,
+        input: bytes | None = None,
+        check: bool = False,
+        timeout: float = 120,
+        environment: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
         """Run the docker CLI against this daemon."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("DOCKER_")}
-        environment |= {"DOCKER_HOST": self.host, "DOCKER_CONFIG": str(self.root / "cli")}
+        own = {k: v for k, v in os.environ.items() if not k.startswith("DOCKER_")}
+        own |= {"DOCKER_HOST": self.host, "DOCKER_CONFIG": str(self.root / "cli")}
         done = subprocess.run(
             ["docker", *arguments],
             input=input,
             capture_output=True,
-            env=environment,
+            env={**own, **(environment or {})},
             timeout=timeout,
             stdin=None if input is not None else subprocess.DEVNULL,
         )

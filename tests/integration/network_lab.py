@@ -25,6 +25,7 @@ from engine.adapters.nft.firewall import NftFirewall
 from engine.domain.networks.facade import NetworkRecord, Networks, NetworkSettings
 from engine.domain.networks.service import NetworksService
 from tests.fakes.networks import FakeResolver
+from tests.harness.surroundings import surround
 
 PEER = str(Path(__file__).with_name("network_peer.py"))
 ROOT = Path(__file__).parents[2]
@@ -95,10 +96,14 @@ class Lab:
         self._children: list[subprocess.Popen[str]] = []
         run("ip", "link", "set", "lo", "up")
         setting("ipv4/ip_forward", "0")  # a new namespace has what the host has
+        surround(run)
         self.neighbour = self._neighbour()
 
     def _neighbour(self) -> str:
-        child = subprocess.Popen(["unshare", "--net", "sleep", "600"], text=True)
+        # Without our output: who waits for its end must not wait for one that was left behind.
+        quiet = subprocess.DEVNULL
+        sleeper = ["unshare", "--net", "sleep", "600"]
+        child = subprocess.Popen(sleeper, text=True, stdout=quiet, stderr=quiet)
         self._children.append(child)
         own = os.readlink("/proc/self/ns/net")
         while os.readlink(f"/proc/{child.pid}/ns/net") == own:

@@ -11,16 +11,16 @@ import gzip
 import lzma
 import os
 import posixpath
-import shutil
 import stat
 import tarfile
+from collections.abc import Iterator
 from typing import IO, cast
 
 import zstandard
 
 from engine.adapters.archive.compression import sniff
+from engine.adapters.builds.merging import Later, Merge, Owner, clear
 from engine.adapters.builds.trees import DiskTree
-from engine.adapters.rootfs.copying import copy_xattrs
 from engine.adapters.rootfs.openat2 import open_in_root
 from engine.adapters.rootfs.paths import link_target
 from engine.adapters.rootfs.untarring import unpack
@@ -28,28 +28,53 @@ from engine.domain.builds.ports import Order, Picked
 from engine.errors import InvalidParameter, NotFound, SystemFailure
 from engine.models.files import Extraction
 
-__all__ = ["make_directory", "place_all"]
+__all__ = ["fill_all", "make_directory", "place_all"]
 
-PIECE = 8 << 20
 FILE_LIMIT = 4 << 20
-Owner = tuple[int, int]
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def place_all(tree: DiskTree, picked: list[Picked], root: int, order: Order) -> None:
-    """InvalidParameter, NotFound, SystemFailure, each with dockerd's words where it has some."""
+def place_all(
+    tree: DiskTree, picked: list[Picked], root: int, order: Order, later: Later | None = None
+) -> list[Picked]:
+    """InvalidParameter, NotFound, SystemFailure, each with dockerd's words where it has some.
+
+    With `later`, the rest of the list comes back when something of that waits to be filled first.
+    """
     owner = None if order.keep else owner_of(order.chown, root)
-    for each in picked:
-        try:
-            _place(tree, each, root, order, owner)
-        except OSError as error:
-            raise SystemFailure(
-                f"failed to copy files: {error.filename or each.path}: {error.strerror}"
-            ) from error
+    if later is not None:
+        later.owner = owner
+    for number, each in enumerate(picked, 1):
+        with _told(each.path):
+            _place(tree, each, root, order, owner, later)
+        if later is not None and later.waiting:
+            return picked[number:]
+    return []
 
 
-def _place(tree: DiskTree, picked: Picked, root: int, order: Order, owner: Owner | None) -> None:
+def fill_all(later: Later) -> None:
+    """What has waited; SystemFailure."""
+    with _told(""):
+        later.fill()
+
+
+@contextlib.contextmanager
+def _told(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SystemFailure(
+            f"failed to copy files: {error.filename or path}: {error.strerror}"
+        ) from error
+
+
+def _place(
+    tree: DiskTree,
+    picked: Picked,
+    root: int,
+    order: Order,
+    owner: Owner | None,
+    later: Later | None,
+) -> None:
     source = tree.place(picked.path)
     try:
         state = os.stat(source)
@@ -57,7 +82,7 @@ def _place(tree: DiskTree, picked: Picked, root: int, order: Order, owner: Owner
         raise NotFound(f"failed to copy files: source path not found: {picked.path}") from error
     target = link_target(root, order.target)
     if stat.S_ISDIR(state.st_mode):
-        _place_directory(source, root, target, owner)
+        _place_directory(source, root, target, owner, later)
         return
     if order.unpack and not picked.whole and (kind := _archive(source)) is not None:
         os.close(make_directory(root, target, (0, 0)))
@@ -72,13 +97,15 @@ def _place(tree: DiskTree, picked: Picked, root: int, order: Order, owner: Owner
     except InvalidParameter as error:
         raise InvalidParameter(f"failed to copy files: lstat {target}: not a directory") from error
     try:
-        _clear(directory, name, directory_too=True)
+        clear(directory, name)
         Merge(owner).file(source, directory, name)
     finally:
         os.close(directory)
 
 
-def _place_directory(source: str, root: int, target: str, owner: Owner | None) -> None:
+def _place_directory(
+    source: str, root: int, target: str, owner: Owner | None, later: Later | None
+) -> None:
     existed = _is_directory(root, target)
     try:
         os.close(make_directory(root, target, (0, 0)))
@@ -88,119 +115,18 @@ def _place_directory(source: str, root: int, target: str, owner: Owner | None) -
         ) from error
     into = open_in_root(root, target, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fd = os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            Merge(owner).children(fd, into)
-        finally:
-            os.close(fd)
+        if later is not None and not existed:
+            later.put(source, target, attributes=False)
+        else:
+            fd = os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                Merge(owner, later=later).children(fd, into, (source, target.rstrip("/")))
+            finally:
+                os.close(fd)
         if owner is not None and not existed:
             os.fchown(into, *owner)
     finally:
         os.close(into)
-
-
-class Merge:
-    """Copies a tree over what is there: directories are united, anything else is replaced."""
-
-    def __init__(self, owner: Owner | None) -> None:
-        self._owner = owner
-        self._links: dict[tuple[int, int], tuple[int, str]] = {}
-        self._held: list[int] = []
-
-    def children(self, source: int, target: int) -> None:
-        with os.scandir(source) as entries:
-            names = sorted(entry.name for entry in entries)
-        for name in names:
-            self._entry(source, target, name)
-
-    def _entry(self, source: int, target: int, name: str) -> None:
-        found = os.stat(name, dir_fd=source, follow_symlinks=False)
-        is_directory = stat.S_ISDIR(found.st_mode)
-        _clear(target, name, directory_too=not is_directory, keep_directory=is_directory)
-        if is_directory:
-            self._directory(source, target, name)
-        elif stat.S_ISREG(found.st_mode):
-            if found.st_nlink > 1 and self._linked(found, target, name):
-                return
-            self._regular(os.open(name, _READ, dir_fd=source), target, name)
-        elif stat.S_ISLNK(found.st_mode):
-            os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
-            self._special(found, target, name)
-        elif not stat.S_ISSOCK(found.st_mode):
-            os.mknod(name, found.st_mode, found.st_rdev, dir_fd=target)
-            self._special(found, target, name)
-
-    def _directory(self, source: int, target: int, name: str) -> None:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(name, 0o700, dir_fd=target)
-        below = os.open(name, _DIRECTORY, dir_fd=source)
-        try:
-            copy = os.open(name, _DIRECTORY, dir_fd=target)
-            try:
-                self.children(below, copy)
-                self._attributes(below, copy)
-            finally:
-                os.close(copy)
-        finally:
-            os.close(below)
-
-    def _linked(self, found: os.stat_result, target: int, name: str) -> bool:
-        """Whether it is another name of a file that this copy has made."""
-        key = (found.st_dev, found.st_ino)
-        if key in self._links:
-            directory, first = self._links[key]
-            os.link(first, name, src_dir_fd=directory, dst_dir_fd=target, follow_symlinks=False)
-            return True
-        held = os.dup(target)
-        self._held.append(held)
-        self._links[key] = (held, name)
-        return False
-
-    def file(self, source: str, target: int, name: str) -> None:
-        """One file by its path, whatever kind it is."""
-        found = os.lstat(source)
-        if stat.S_ISREG(found.st_mode):
-            self._regular(os.open(source, _READ), target, name)
-            return
-        os.mknod(name, found.st_mode, found.st_rdev, dir_fd=target)
-        self._special(found, target, name)
-
-    def _regular(self, reader: int, target: int, name: str) -> None:
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            writer = os.open(name, flags, 0o600, dir_fd=target)
-            try:
-                left = os.fstat(reader).st_size
-                while left and (sent := os.sendfile(writer, reader, None, min(left, PIECE))):
-                    left -= sent
-                self._attributes(reader, writer)
-            finally:
-                os.close(writer)
-        finally:
-            os.close(reader)
-
-    def _attributes(self, source: int, target: int) -> None:
-        """The mode before the last change of owner, which takes set-uid away, as dockerd's copy does."""
-        found = os.fstat(source)
-        if self._owner is None:
-            os.fchown(target, found.st_uid, found.st_gid)
-        os.fchmod(target, stat.S_IMODE(found.st_mode))
-        if self._owner is not None:
-            os.fchown(target, *self._owner)
-        copy_xattrs(source, target)
-        os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
-
-    def _special(self, found: os.stat_result, target: int, name: str) -> None:
-        owner = self._owner or (found.st_uid, found.st_gid)
-        if not stat.S_ISLNK(found.st_mode):
-            os.chmod(name, stat.S_IMODE(found.st_mode), dir_fd=target)
-        os.chown(name, *owner, dir_fd=target, follow_symlinks=False)
-        times = (found.st_atime_ns, found.st_mtime_ns)
-        os.utime(name, ns=times, dir_fd=target, follow_symlinks=False)
-
-    def __del__(self) -> None:
-        for fd in self._held:
-            os.close(fd)
 
 
 def make_directory(root: int, path: str, owner: Owner | None = None) -> int:
@@ -259,18 +185,6 @@ def _is_directory(root: int, path: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _clear(directory: int, name: str, *, directory_too: bool, keep_directory: bool = False) -> None:
-    """Take away what stands at a name."""
-    try:
-        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return
-    if not stat.S_ISDIR(found.st_mode):
-        os.unlink(name, dir_fd=directory)
-    elif directory_too and not keep_directory:
-        shutil.rmtree(name, dir_fd=directory)
 
 
 def _archive(path: str) -> str | None:

@@ -37,6 +37,11 @@ class DiskTree:
         self._context = context
         self._found: dict[str, tuple[Picked, ...]] = {}
 
+    @property
+    def private(self) -> bool:
+        """Whether its files are this build's alone, rather than an image's."""
+        return self._context
+
     async def pick(self, source: str) -> tuple[Picked, ...]:
         if source not in self._found or self._context:
             work = partial(self._pick, source)

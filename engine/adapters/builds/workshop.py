@@ -13,7 +13,8 @@ from typing import IO
 import trio
 
 from engine.adapters.archive.compression import decompressed
-from engine.adapters.builds.placing import make_directory, place_all
+from engine.adapters.builds.merging import Later
+from engine.adapters.builds.placing import fill_all, make_directory, place_all
 from engine.adapters.builds.sums import Sums
 from engine.adapters.builds.trees import DiskTree
 from engine.adapters.rootfs.changes import write_layer
@@ -113,8 +114,18 @@ class HostWorkshop:
     def _copy(
         self, tree: DiskTree, picked: list[Picked], mounts: Sequence[Mount], order: Order
     ) -> None:
-        with mounted(mounts, self._scratch) as root:
-            place_all(tree, picked, root, order)
+        later = self._later(tree, mounts)
+        while picked:
+            with mounted(mounts, self._scratch) as root:
+                picked = place_all(tree, picked, root, order, later)
+            if later is not None:
+                fill_all(later)
+
+    def _later(self, tree: DiskTree, mounts: Sequence[Mount]) -> Later | None:
+        """For files that are a build's own, on a snapshotter whose layers are directories."""
+        if not tree.private or not self._overlay:
+            return None
+        return Later(self._layers(mounts).upper)
 
     async def make_directory(self, mounts: Sequence[Mount], path: str) -> None:
         with trio.fail_after(DEADLINE):

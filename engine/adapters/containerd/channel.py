@@ -63,6 +63,11 @@ class Stream(grpclib_client.Stream[Any, Any]):
         """What wakes who waits inside the call; a task inside it enters grpclib's steps for nothing."""
         return cast(CallScope, self._wrapper)
 
+    async def begin(self) -> None:
+        """The headers alone, at once: they are held back for a first message, and here none need follow."""
+        await self.send_request()
+        cast(Any, self._stream.connection).flush()
+
     def abandon(self) -> None:
         """End the call now, telling the server if it is still at work; safe to repeat."""
         if self._send_request_done and not self.over:

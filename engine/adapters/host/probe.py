@@ -44,6 +44,22 @@ class HostProbe:
             raise InvalidParameter(_complaint(done))
         return done.stdout.decode(errors="replace")
 
+    async def criu(self) -> str:
+        """Why checkpoints cannot be made here; "" where `criu check` is content."""
+        try:
+            with trio.fail_after(DEADLINE):
+                done = await trio.run_process(
+                    ["criu", "check"], capture_stdout=True, capture_stderr=True, check=False
+                )
+        except FileNotFoundError:
+            return "it is not installed"
+        except (OSError, trio.TooSlowError) as error:
+            return f"it cannot be run: {error}"
+        if done.returncode == 0:
+            return ""
+        lines = (done.stderr or done.stdout).decode(errors="replace").split("\n")
+        return f"this machine does not let it work: {lines[0]}"
+
     def cpu(self) -> tuple[int, int]:
         """Nanoseconds of all CPUs together since boot, and how many of them are online."""
         return parse_cpu(Path("/proc/stat").read_text())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import socket
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
@@ -143,7 +144,8 @@ def _plug(
     index = _index(veth.name)
     if not quiet:
         _ipv6(veth.name, on=veth.address6 is not None)
-    addresses = [each for each in (veth.address, veth.address6) if each is not None]
+    _set(veth.sysctls)
+    addresses = [each for each in (veth.address, veth.address6, *veth.local) if each is not None]
     requests = [
         wire.give_address(
             f"give {veth.name} the address {each}",
@@ -158,6 +160,16 @@ def _plug(
     gateways = (veth.gateway, veth.gateway6)
     requests += [_default_route(each, index) for each in gateways if each is not None]
     inside.transact(*requests)
+
+
+def _set(sysctls: Sequence[tuple[str, str]]) -> None:
+    """/proc/sys/net is that of the thread's namespace."""
+    for path, value in sysctls:
+        try:
+            Path("/proc/sys", path).write_text(value)
+        except OSError as error:
+            reason = os.strerror(error.errno or 0).lower()
+            raise SystemFailure(f"failed to set sysctl {path}={value}: {reason}") from error
 
 
 def _child(veth: VethPlan, parent: int, target: int) -> Message:

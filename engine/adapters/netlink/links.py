@@ -6,7 +6,6 @@ import errno
 import socket
 import struct
 from collections.abc import Collection
-from dataclasses import dataclass
 from ipaddress import (
     IPv4Interface,
     IPv4Network,
@@ -16,6 +15,8 @@ from ipaddress import (
     ip_network,
 )
 from pathlib import Path
+
+import msgspec
 
 from engine.adapters.netlink import wire
 from engine.adapters.netlink.messages import ifaddrmsg, ifinfmsg
@@ -37,8 +38,7 @@ _SHORTEST = 8
 _SYSCTL = Path("/proc/sys/net")
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """One interface, as far as we look at it."""
 
     index: int
@@ -98,8 +98,7 @@ def addresses(
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     destination: IPv4Network | IPv6Network
     index: int
     table: int
@@ -276,7 +275,7 @@ def ensure_parent(name: str, alias: str) -> None:
             parent = _find(netlink, base)
             if parent is None:
                 raise SystemFailure(f"-o parent interface was not found on the host: {base}")
-            info = [("VLAN_ID", int(vlan))]
+            info = [("IFLA_VLAN_ID", int(vlan))]
             netlink.transact(_new_link(name, "vlan", info, parent.index), _adopt(name, alias))
         else:
             raise SystemFailure(

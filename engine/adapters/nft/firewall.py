@@ -88,9 +88,10 @@ class NftFirewall:
         chains = foreign.forward_chains(self._library.listing("list chains"), self.table)
         rules = {chain: self._rules(chain) for chain in chains}
         chosen = foreign.choose(rules)
-        bridges = [network.bridge for network in plan.bridges]
         return [
-            foreign.site(chain, objects, bridges, self._comment, needed=chain in chosen)
+            foreign.site(
+                chain, objects, _bridges(plan, chain), self._comment, needed=chain in chosen
+            )
             for chain, objects in rules.items()
         ]
 
@@ -103,6 +104,15 @@ class NftFirewall:
     def _remove(self) -> None:
         self._library.run(ruleset.removal(self.table))
         self._exempt(FirewallPlan())
+
+
+def _bridges(plan: FirewallPlan, chain: Chain) -> list[str]:
+    """Those whose packets the chain sees."""
+    return [
+        network.bridge
+        for network in plan.bridges
+        if chain.family == "inet" or (network.subnet6 if chain.family == "ip6" else network.subnet)
+    ]
 
 
 async def _in_worker(action: str, work: Callable[[], T]) -> T:

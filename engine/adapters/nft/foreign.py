@@ -8,15 +8,15 @@ chain, whose drop is final. Pure functions over libnftables' JSON.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
-_FAMILIES = ("ip", "inet")
+import msgspec
+
+_FAMILIES = ("ip", "ip6", "inet")
 _DOCKER_USER = "DOCKER-USER"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Chain:
+class Chain(msgspec.Struct, frozen=True, order=True):
     family: str
     table: str
     name: str
@@ -25,16 +25,14 @@ class Chain:
         return f"{self.family} {self.table} {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Exemption:
+class Exemption(msgspec.Struct, frozen=True):
     """A rule of ours in a chain of others: what leaves or enters one of our bridges."""
 
     key: str  # iifname, oifname
     bridge: str
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(msgspec.Struct, frozen=True):
     """A foreign chain that our traffic passes: the rules that must be inserted or deleted."""
 
     chain: Chain

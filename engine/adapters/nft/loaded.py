@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
+
+import msgspec
 
 from engine.adapters.nft import ruleset
 from engine.domain.networks.ports import Drift, FirewallPlan, PortForward
@@ -14,15 +15,14 @@ from engine.domain.networks.ports import Drift, FirewallPlan, PortForward
 _PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
 
 
-@dataclass(slots=True)
-class Loaded:
+class Loaded(msgspec.Struct):
     """Our table as the kernel has it."""
 
     mark: str = ""
-    rules: Counter[str] = field(default_factory=Counter)
-    chains: set[str] = field(default_factory=set)
-    forwards: set[PortForward] = field(default_factory=set)
-    sets: dict[str, set[str]] = field(default_factory=dict)
+    rules: Counter[str] = msgspec.field(default_factory=Counter)
+    chains: set[str] = msgspec.field(default_factory=set)
+    forwards: set[PortForward] = msgspec.field(default_factory=set)
+    sets: dict[str, set[str]] = msgspec.field(default_factory=dict)
 
 
 def read(objects: Iterable[dict[str, Any]]) -> Loaded:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
+import msgspec
 import trio
 
 from engine.adapters.registry.settings import RegistrySettings
@@ -23,8 +23,7 @@ LOOKUP_LIMIT = 5.0
 Lookup = Callable[[str], Awaitable[Sequence[str]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """`base` has no slash at its end; `verify` is about the certificate."""
 
     base: str

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 __all__ = ["ProxySettings", "RegistrySettings"]
 
 CERTIFICATE_DIRS = (Path("/etc/trimaran/certs.d"), Path("/etc/docker/certs.d"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProxySettings:
+class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):
     """As in HTTP_PROXY, HTTPS_PROXY and NO_PROXY."""
 
     http: str = ""
@@ -35,14 +35,13 @@ class ProxySettings:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistrySettings:
+class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     """`mirrors` has URLs by registry host (docker.io, quay.io, ..., * for all others); `insecure`
     hosts and CIDRs; `cert_dirs` folders with a folder for each host, the first that has one counts.
     """
 
-    mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    mirrors: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     insecure: tuple[str, ...] = ()
-    proxies: ProxySettings = field(default_factory=ProxySettings)
+    proxies: ProxySettings = msgspec.field(default_factory=ProxySettings)
     cert_dirs: tuple[Path, ...] = CERTIFICATE_DIRS
     user_agent: str = "trimaran"

@@ -42,7 +42,11 @@ class HostFiles:
 
     def _stat(self, root: Root, path: str, missing: NotFound) -> PathStat:
         wanted = paths.absolute(path)
-        with whole(root, self._scratch) as fd, paths.located(fd, wanted, missing) as place:
+        with (
+            whole(root, self._scratch) as fd,
+            paths.located(fd, wanted, missing) as place,
+            paths.looked_up(path, missing),  # it may have gone since it was found
+        ):
             return paths.describe(fd, wanted, place)
 
     def archive(self, root: Root, path: str, missing: NotFound) -> AsyncGenerator[bytes, None]:
@@ -53,7 +57,8 @@ class HostFiles:
         wanted = paths.absolute(path)
         with whole(root, self._scratch) as fd, paths.located(fd, wanted, missing) as place:
             writer = TarWriter(out)
-            writer.add_tree(place.directory, place.name, paths.base(wanted))
+            with paths.looked_up(path, missing):  # it may have gone since it was found
+                writer.add_tree(place.directory, place.name, paths.base(wanted))
             writer.finish()
 
     async def extract(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import trio
 
+from engine.adapters.rootfs.exposing import expose
 from engine.adapters.rootfs.mounting import mounted
 from engine.adapters.rootfs.openat2 import open_in_root
 from engine.adapters.rootfs.syscalls import MS_NODEV, MS_NOEXEC, MS_NOSUID, mount, unmount
@@ -40,6 +41,10 @@ class HostRootFS:
     async def read_running(self, pid: int, *paths: str) -> list[bytes]:
         with trio.fail_after(DEADLINE):
             return await trio.to_thread.run_sync(self._read_running, pid, paths)
+
+    async def expose(self, layers: Sequence[Mount], own: Path, subpath: str, point: str) -> None:
+        with trio.fail_after(DEADLINE):
+            await trio.to_thread.run_sync(expose, layers, own, subpath, point)
 
     async def populate_init(self, mounts: Sequence[Mount]) -> None:
         with trio.fail_after(DEADLINE):

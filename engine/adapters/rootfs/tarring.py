@@ -80,7 +80,7 @@ class TarWriter:
             return
         info = entry(shown, found, kind)
         if kind == tarfile.SYMTYPE:
-            info.linkname = os.readlink(name, dir_fd=parent)
+            info.linkname = link(parent, name)
         if kind != tarfile.DIRTYPE and found.st_nlink > 1:
             first = self._links.setdefault((found.st_dev, found.st_ino), shown)
             if first != shown:
@@ -165,13 +165,23 @@ def entry(shown: str, found: os.stat_result, kind: bytes) -> tarfile.TarInfo:
     return info
 
 
+def link(parent: int, name: str) -> str:
+    """A symlink's target; FileNotFoundError when something else has taken its place."""
+    try:
+        return os.readlink(name, dir_fd=parent)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from error
+
+
 @contextlib.contextmanager
 def reopened(parent: int, name: str, kind: bytes) -> Iterator[int]:
     """A file to read, surely of the kind that was seen: opening a device or a FIFO has effects."""
     handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     try:
         if _KINDS.get(stat.S_IFMT(os.fstat(handle).st_mode)) != kind:
-            raise FileNotFoundError(name)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
         fd = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.close(handle)

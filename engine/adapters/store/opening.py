@@ -10,9 +10,10 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
+
+import msgspec
 
 from engine.adapters.store.copy import Copy
 from engine.adapters.store.database import Database, is_damage
@@ -32,8 +33,7 @@ EVENTS_SKIPPED = 1_000_000
 T = TypeVar("T")
 
 
-@dataclass
-class Repair:
+class Repair(msgspec.Struct):
     """What was found damaged at the opening, and what became of it."""
 
     what: str
@@ -51,13 +51,12 @@ class Repair:
         }
 
 
-@dataclass
-class State:
+class State(msgspec.Struct):
     """The two databases, open, and what had to be repaired for that."""
 
     database: Database
     copy: Copy | None
-    repairs: list[Repair] = field(default_factory=list)
+    repairs: list[Repair] = msgspec.field(default_factory=list)
 
     def close(self) -> None:
         self.database.close()

@@ -6,6 +6,7 @@ from quart_trio import QuartTrio
 
 from engine.api.routes import (
     builds,
+    checkpoints,
     containers,
     contents,
     distribution,
@@ -37,6 +38,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
         system,
         events,
         containers,
+        checkpoints,
         contents,
         usage,
         streams,

@@ -1,4 +1,4 @@
-"""Builds: the classic builder's route, its prune and cancel, and the refusal of BuildKit's doors."""
+"""Builds: the classic builder's route, its prune and cancel, and BuildKit's doors, which lead to a buildkitd or refuse."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ from quart import Response, request
 from quart_trio import QuartTrio
 
 from engine.api.bodies import body_stream
+from engine.api.hijack import hijack
 from engine.api.queries import query_bool, query_filters, query_int, query_list, query_text
-from engine.api.responses import encode, json_response, raw_response, stream_response
+from engine.api.responses import (
+    empty_response,
+    encode,
+    json_response,
+    raw_response,
+    stream_response,
+)
 from engine.api.routes.rooms import Rooms
-from engine.domain.builds.facade import BuildFailed, BuildOptions, Builds
+from engine.domain.builds.facade import BuildFailed, BuildKit, BuildOptions, Builds
 from engine.errors import InvalidParameter, NotImplementedHere
 from engine.models import gojson
 from engine.models.hostconfig import Ulimit
@@ -30,6 +37,8 @@ BUILDKIT = (
     "BuildKit is not part of this engine: builds go through the classic builder"
     " (DOCKER_BUILDKIT=0 docker build)"
 )
+H2C = "h2c"
+SESSION_HEADER = "x-docker-expose-session-"
 
 
 class PruneReport(Wire, frozen=True):
@@ -62,11 +71,35 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
 
     @app.post("/session")
     async def session() -> Response:
-        raise NotImplementedHere(BUILDKIT)
+        buildkit = _buildkit(rooms)
+        async with buildkit.session(_session_headers()) as carry:
+            await carry(await hijack(content_type=None, protocol=H2C))
+        return empty_response(200)
 
     @app.post("/grpc")
     async def grpc() -> Response:
+        async with _buildkit(rooms).control() as carry:
+            await carry(await hijack(content_type=None, protocol=H2C))
+        return empty_response(200)
+
+
+def _buildkit(rooms: Rooms) -> BuildKit:
+    """Refuses as dockerd does what is no upgrade to HTTP/2."""
+    found = rooms.builds.buildkit
+    if found is None:
         raise NotImplementedHere(BUILDKIT)
+    protocol = request.headers.get("Upgrade", "")
+    if not protocol:
+        raise InvalidParameter("no upgrade proto in request")
+    if protocol != H2C:
+        raise InvalidParameter(f"protocol {protocol} not supported")
+    return found
+
+
+def _session_headers() -> list[tuple[str, str]]:
+    """The session's ID, name and methods; a method has a header of its own."""
+    found = [(name.lower(), value) for name, value in request.headers.items()]
+    return [(name, value) for name, value in found if name.startswith(SESSION_HEADER)]
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from engine.api.bodies import read_json
 from engine.api.hijack import asker
 from engine.api.queries import query_bool, query_filters, query_int, query_size, query_text
 from engine.api.responses import empty_response, encode, json_response, stream_response
+from engine.api.routes.checkpoints import to_start_from
 from engine.api.routes.rooms import Rooms
 from engine.api.versions import down
 from engine.models.containers import CreateRequest, UpdateRequest, WaitError, WaitResponse
@@ -50,7 +51,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
 
     @app.post("/containers/<name>/start")
     async def container_start(name: str) -> Response:
-        await containers.start(name)
+        await containers.start(name, checkpoint=await to_start_from(rooms, name))
         return empty_response()
 
     @app.post("/containers/<name>/stop")

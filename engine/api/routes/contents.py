@@ -18,6 +18,7 @@ from engine.models.containers import ContainerConfig, IdResponse
 from engine.models.files import PathStat
 
 TAR = "application/x-tar"
+OCTETS = "application/octet-stream"  # of an export: dockerd names no more
 STAT_HEADER = "X-Docker-Container-Path-Stat"
 
 
@@ -50,7 +51,7 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
 
     @app.get("/containers/<name>/export")
     async def container_export(name: str) -> Response:
-        return stream_response(contents.export(name), TAR, headers_first=False)
+        return stream_response(contents.export(name), OCTETS, headers_first=False)
 
     @app.post("/commit")
     async def commit() -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from engine.api.routes.operators import Operators
 from engine.domain.builds.facade import Builds
@@ -21,8 +21,7 @@ from engine.domain.system.facade import System
 from engine.domain.volumes.facade import Volumes
 
 
-@dataclass(frozen=True)
-class Rooms:
+class Rooms(msgspec.Struct, frozen=True):
     builds: Builds
     containers: Containers
     contents: Contents

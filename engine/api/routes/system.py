@@ -14,7 +14,6 @@ from engine.domain.system.disk import KINDS
 from engine.errors import InvalidParameter
 
 PING_HEADERS = {
-    "Builder-Version": "1",
     "Cache-Control": "no-cache, no-store, must-revalidate",
     "Pragma": "no-cache",
     "Swarm": "inactive",
@@ -25,7 +24,9 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
     @app.route("/_ping", methods=["GET", "HEAD"])
     async def ping() -> Response:
         body = b"" if request.method == "HEAD" else b"OK"
-        return raw_response(body, content_type="text/plain; charset=utf-8", headers=PING_HEADERS)
+        builder = "1" if rooms.builds.buildkit is None else "2"
+        headers = {"Builder-Version": builder, **PING_HEADERS}
+        return raw_response(body, content_type="text/plain; charset=utf-8", headers=headers)
 
     @app.get("/version")
     async def version() -> Response:

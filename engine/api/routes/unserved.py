@@ -24,7 +24,6 @@ GET /configs; POST /configs/create; GET /configs/<name>; DELETE /configs/<name>;
 """
 
 LATER = """
-GET /containers/<name>/checkpoints; POST /containers/<name>/checkpoints;
 GET /plugins/privileges; POST /plugins/pull; POST /plugins/<path:name>/upgrade; POST /plugins/<path:name>/push
 """
 

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from quart import Response
 from quart_trio import QuartTrio
 
+from engine.api.app import api_version
 from engine.api.queries import query_bool, query_text
 from engine.api.responses import encode, json_response, stream_response
 from engine.api.routes.rooms import Rooms
@@ -22,7 +23,8 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
 
     @app.get("/containers/<name>/stats")
     async def container_stats(name: str) -> Response:
-        streaming, one_shot = query_bool("stream", default=True), query_bool("one-shot")
+        streaming = query_bool("stream", default=True)
+        one_shot = query_bool("one-shot") and api_version() >= (1, 41)  # unknown before
         containers.check_stats(streaming=streaming, one_shot=one_shot)
         if not streaming:
             return json_response(await containers.stats(name, one_shot=one_shot))

@@ -16,7 +16,7 @@ from engine.domain.builds.instructions import Pairs, Plan, read_plan
 from engine.domain.builds.leavings import BuildsService, Leavings, intent
 from engine.domain.builds.options import BuildOptions
 from engine.domain.builds.output import BuildFailed, Message, Sink, short
-from engine.domain.builds.ports import Fetcher, Tree, Workshop
+from engine.domain.builds.ports import BuildKit, Fetcher, Tree, Workshop
 from engine.domain.builds.work import Work
 from engine.domain.containers.facade import Containers
 from engine.domain.events.facade import Batch, Journal
@@ -25,7 +25,7 @@ from engine.domain.names.references import Reference, familiar
 from engine.errors import InvalidParameter, NotFound
 from supervisors import Refusal
 
-__all__ = ["BuildFailed", "BuildOptions", "Builds"]
+__all__ = ["BuildFailed", "BuildKit", "BuildOptions", "Builds"]
 
 DOCKERFILE = "Dockerfile"
 WAITING = 64
@@ -45,6 +45,7 @@ class Builds:
         journal: Journal,
         open_intents: tuple[str, ...] = (),
         experimental: bool = False,
+        buildkit: BuildKit | None = None,
     ) -> None:
         self._images = images
         self._containers = containers
@@ -53,6 +54,7 @@ class Builds:
         self._journal = journal
         self._open = open_intents
         self._experimental = experimental
+        self._buildkit = buildkit
         self._leavings = Leavings()
         self._cancellable: dict[str, trio.CancelScope] = {}
 
@@ -61,6 +63,12 @@ class Builds:
         return BuildsService(
             self._leavings, self._containers, self._workshop, self._journal, self._open
         )
+
+    @property
+    def buildkit(self) -> BuildKit | None:
+        """The other builder, while there is one on the machine and it is wanted."""
+        found = self._buildkit
+        return found if found is not None and found.available else None
 
     def cancel(self, client_id: str) -> None:
         """End the build that was given this ID. NotFound."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 import msgspec
+import trio
 
-__all__ = ["Fetched", "Fetcher", "Order", "Picked", "Tree", "Workshop"]
+__all__ = ["BuildKit", "Carry", "Fetched", "Fetcher", "Order", "Picked", "Tree", "Workshop"]
 
 
 class Picked(msgspec.Struct, frozen=True):
@@ -107,3 +108,21 @@ class Fetcher(Protocol):
 
     async def git(self, url: str, directory: str) -> str:
         """Fill the directory; the path in it that the URL names."""
+
+
+Carry = Callable[[trio.abc.HalfCloseableStream], Awaitable[None]]
+
+
+class BuildKit(Protocol):
+    """Another builder on this machine. Both are Unavailable when it does not answer.
+
+    What they give carries a client's bytes there and back until one of the two ends.
+    """
+
+    @property
+    def available(self) -> bool: ...
+
+    def control(self) -> AbstractAsyncContextManager[Carry]: ...
+
+    def session(self, metadata: Sequence[tuple[str, str]]) -> AbstractAsyncContextManager[Carry]:
+        """`metadata`: what the client says of its session, names in lower case."""

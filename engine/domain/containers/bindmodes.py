@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from engine.errors import InvalidParameter
 
@@ -18,8 +18,7 @@ _GROUPS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Mode:
+class Mode(msgspec.Struct, frozen=True):
     read_only: bool = False
     propagation: str = ""
     no_copy: bool = False

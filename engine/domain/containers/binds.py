@@ -25,7 +25,8 @@ class MountSpec(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """One mount of a container, fit for the store.
 
     `type` is bind (`source` is a host path), volume (`name`, empty for one still to be named),
-    tmpfs (`options`) or image (`source` is its reference). `create_source` is what -v does with
+    tmpfs (`options`) or image (`source` is its reference; once it is found, `name` is, and `source`
+    where it is put together). `create_source` is what -v does with
     a missing host directory; without it a missing source is `source_missing`. `anonymous` marks
     volumes that go with their container, `copy_up` those that an empty volume is filled for.
     """
@@ -47,6 +48,8 @@ class MountSpec(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     anonymous: bool = False
     subpath: str = ""
     options: str = ""
+    image_id: str = ""
+    layer: str = ""
 
     def spec_mount(self, source: str = "", *, recursive_read_only: bool = False) -> SpecMount:
         """For the OCI spec; `source` is where the volume or the image is on the host."""

@@ -14,6 +14,7 @@ import trio
 
 from engine.domain.containers import users
 from engine.domain.containers.cell import Cell
+from engine.domain.containers.checkpoints import Checkpoints
 from engine.domain.containers.oci.plan import User
 from engine.domain.containers.outside import Outside
 from engine.domain.containers.prepare import root_snapshot
@@ -31,6 +32,7 @@ class Contents:
 
     def __init__(self, room: Room) -> None:
         self._room = room
+        self.checkpoints = Checkpoints(room)
 
     async def stat(self, reference: str, path: str) -> PathStat:
         """NotFound for the container or for the path."""

@@ -13,7 +13,7 @@ from functools import partial
 import msgspec
 import trio
 
-from engine.domain.containers import binds, joins, links, merge, validation
+from engine.domain.containers import binds, imagemounts, joins, links, merge, validation
 from engine.domain.containers.binds import MountSpec
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import commit_surely
@@ -70,6 +70,7 @@ async def create(room: Room, message: Create) -> tuple[Cell, list[str]]:
     )
     if message.version < SUBPATH_SINCE:
         mounts = [msgspec.structs.replace(each, subpath="") for each in mounts]
+    mounts = await imagemounts.resolve(container_id, mounts, outside)
     linked = links.resolved(host, room.registry)
     if message.name:
         check_name(message.name)

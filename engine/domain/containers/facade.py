@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from engine.domain.containers import filters as filtering
-from engine.domain.containers import links, rules, stats, top, views
+from engine.domain.containers import imagemounts, links, rules, stats, top, views
 from engine.domain.containers.cell import Cell, ExitResult
 from engine.domain.containers.logging import delivers, log_file
 from engine.domain.containers.messages import (
@@ -169,7 +169,7 @@ class Containers:
         return [
             (cell.id, cell.running)
             for cell in self._room.registry
-            if cell.record.image_id == image_id
+            if imagemounts.uses(cell.record, image_id)
         ]
 
     def wait(self, reference: str, condition: str) -> Callable[[], Awaitable[ExitResult]]:
@@ -220,9 +220,10 @@ class Containers:
             container_id, warnings = await self._room.mailbox.ask(message)
         return CreateResponse(id=container_id, warnings=warnings)
 
-    async def start(self, reference: str) -> None:
+    async def start(self, reference: str, *, checkpoint: str = "") -> None:
+        """`checkpoint` is the path of one to start from."""
         with self._room.outside.tallies.timing(CONTAINER, "start"):
-            await self._ask(reference, Start())
+            await self._ask(reference, Start(checkpoint))
 
     # `by` is who asks for an end, which its event and the timeline tell.
 

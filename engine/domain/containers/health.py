@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass, field
 
+import msgspec
 import trio
 
 from engine.domain.containers.cell import Cell
@@ -26,16 +26,18 @@ KEPT = 5
 SECOND = 1_000_000_000
 
 
-@dataclass(frozen=True)
-class Probe:
+INTERVAL, TIMEOUT, START_INTERVAL, RETRIES = 30.0, 30.0, 5.0, 3
+
+
+class Probe(msgspec.Struct, frozen=True):
     """Times in seconds; dockerd's defaults."""
 
     argv: tuple[str, ...]
-    interval: float = 30.0
-    timeout: float = 30.0
+    interval: float = INTERVAL
+    timeout: float = TIMEOUT
     start_period: float = 0.0
-    start_interval: float = 5.0
-    retries: int = 3
+    start_interval: float = START_INTERVAL
+    retries: int = RETRIES
 
 
 def probe_of(config: ContainerConfig) -> Probe | None:
@@ -48,21 +50,20 @@ def probe_of(config: ContainerConfig) -> Probe | None:
     argv = tuple(rest) if kind == "CMD" else (*shell, *rest)
     return Probe(
         argv,
-        interval=asked.interval / SECOND or Probe.interval,
-        timeout=asked.timeout / SECOND or Probe.timeout,
+        interval=asked.interval / SECOND or INTERVAL,
+        timeout=asked.timeout / SECOND or TIMEOUT,
         start_period=asked.start_period / SECOND,
-        start_interval=asked.start_interval / SECOND or Probe.start_interval,
-        retries=asked.retries or Probe.retries,
+        start_interval=asked.start_interval / SECOND or START_INTERVAL,
+        retries=asked.retries or RETRIES,
     )
 
 
-@dataclass
-class Checkup:
+class Checkup(msgspec.Struct):
     """What is known of a run's health; in the cell, so that it outlives the monitor."""
 
     status: str = STARTING
     streak: int = 0
-    log: deque[HealthcheckResult] = field(default_factory=lambda: deque(maxlen=KEPT))
+    log: deque[HealthcheckResult] = msgspec.field(default_factory=lambda: deque(maxlen=KEPT))
 
     def take(self, outcome: Outcome, probe: Probe, started_ns: int) -> bool:
         """Whether the status changed. Failures in the start period of a starting container don't count."""

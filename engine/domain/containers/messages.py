@@ -19,7 +19,9 @@ class Create(Request[tuple[str, list[str]]], msgspec.Struct):
 
 
 class Start(Request[None], msgspec.Struct):
-    pass
+    """`checkpoint` is the directory of one to start from."""
+
+    checkpoint: str = ""
 
 
 class Stop(Request[None], msgspec.Struct):

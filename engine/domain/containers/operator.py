@@ -90,8 +90,8 @@ class Operator(Worker):
     async def _do(self, message: CellMessage) -> None:
         cell, outside = self._cell, self._outside
         match message:
-            case Start():
-                await self._start()
+            case Start(checkpoint):
+                await self._start(checkpoint)
             case Again(boot):
                 await self._again(boot=boot)
             case Unhealthy(generation):
@@ -158,14 +158,14 @@ class Operator(Worker):
         self._asks_again = False
         self._cell.mailbox.offer(Reconcile())
 
-    async def _start(self) -> None:
+    async def _start(self, checkpoint: str = "") -> None:
         cell = self._cell
         try:
             async with cell.slot:
                 self._try_now()
                 rules.check_start(cell.record)
                 cell.record = cell.record.with_state(restart_count=0, backoff_ms=0)
-                await start.start(cell, self._outside)
+                await start.start(cell, self._outside, checkpoint=checkpoint)
         except Refusal:
             await self._remove_spent()
             raise

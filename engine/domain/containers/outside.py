@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import trio
 
 from engine.domain.containers.leavings import Leavings
@@ -24,8 +24,7 @@ from engine.domain.streams.session import Holder
 from engine.domain.system.tallies import Tallies
 
 
-@dataclass
-class Outside:
+class Outside(msgspec.Struct):
     """`init_layers` and `users` remember what was found for an image, under the snapshots' names.
 
     `spared` are IDs whose records are damaged: nothing of theirs is swept away.
@@ -44,13 +43,13 @@ class Outside:
     settings: RoomSettings
     holder: Holder
     logs: Logs
-    init_layers: set[str] = field(default_factory=set)
-    init_lock: trio.Lock = field(default_factory=trio.Lock)
-    users: dict[tuple[str, str, tuple[str, ...]], User] = field(default_factory=dict)
-    registry: Registry = field(default_factory=Registry)
-    leavings: Leavings = field(default_factory=Leavings)
-    restarts: Schedule = field(default_factory=Schedule)
-    tallies: Tallies = field(default_factory=Tallies)
+    init_layers: set[str] = msgspec.field(default_factory=set)
+    init_lock: trio.Lock = msgspec.field(default_factory=trio.Lock)
+    users: dict[tuple[str, str, tuple[str, ...]], User] = msgspec.field(default_factory=dict)
+    registry: Registry = msgspec.field(default_factory=Registry)
+    leavings: Leavings = msgspec.field(default_factory=Leavings)
+    restarts: Schedule = msgspec.field(default_factory=Schedule)
+    tallies: Tallies = msgspec.field(default_factory=Tallies)
     shutting_down: bool = False
     spared: frozenset[str] = frozenset()
 

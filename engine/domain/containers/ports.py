@@ -79,6 +79,11 @@ class Tasks(Protocol):
 
     async def update(self, container_id: str, resources_json: bytes) -> None: ...
 
+    async def checkpoint(
+        self, container_id: str, *, image_path: str = "", exit: bool = False
+    ) -> Sequence[object]:
+        """Have criu write the processes down into a directory."""
+
     async def usage(self, container_id: str) -> tuple[int, dict[str, Any]]:
         """The cgroup version, and its numbers under the field names of containerd's metrics."""
 
@@ -153,6 +158,9 @@ class Host(Protocol):
     async def ps(self, arguments: Sequence[str]) -> str:
         """The output of `ps`; SystemFailure with its complaint."""
 
+    async def criu(self) -> str:
+        """Why checkpoints cannot be made here; "" where criu works."""
+
     def cpu(self) -> tuple[int, int]:
         """Nanoseconds of all CPUs since boot, and how many are online."""
 
@@ -208,6 +216,13 @@ class RootFS(Protocol):
 
     async def unmount_shm(self, path: Path) -> None:
         """Idempotent; the directory goes too."""
+
+    async def expose(self, layers: Sequence[Mount], own: Path, subpath: str, point: str) -> None:
+        """Mount an image at `point`, or the directory in it that `subpath` is; what is written there goes to `own`.
+
+        SystemFailure for a subpath that is none.
+        """
+        ...
 
     async def populate_init(self, mounts: Sequence[Mount]) -> None:
         """Make what every container's root has: .dockerenv, dev, proc, sys, etc/hosts and the like."""

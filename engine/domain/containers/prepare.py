@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import trio
 
 from engine.domain.containers import files, ipc, links, users
@@ -36,8 +36,7 @@ _MAKING = "-making"
 RUNC_RUNTIME = "io.containerd.runc.v2"
 
 
-@dataclass(frozen=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True):
     """`plan` is kept for the execs, which inherit from it."""
 
     rootfs: Sequence[Mount]
@@ -57,19 +56,23 @@ async def prepare(cell: Cell, outside: Outside) -> Prepared:
     linked = links.linked(record, outside.registry)
     found = await find_devices(record.host, outside.host)
     namespace, shm = ipc.place(record, outside)
-    plan = replace(
+    plan = msgspec.structs.replace(
         spec_plan(record, outside, place, user),
         devices=found.nodes,
         block_devices=found.blocks,
         shm_path=shm,
         link_env=links.environment(record.name, linked),
     )
-    plan = replace(plan, namespaces=replace(plan.namespaces, ipc=namespace))
+    plan = msgspec.structs.replace(
+        plan, namespaces=msgspec.structs.replace(plan.namespaces, ipc=namespace)
+    )
     if networker is not None:
         plan = with_files_of(plan, outside.directory(networker.id))
     if forebear is not None:
         path = f"/proc/{forebear.record.state.pid}/ns/pid"
-        plan = replace(plan, namespaces=replace(plan.namespaces, pid=path))
+        plan = msgspec.structs.replace(
+            plan, namespaces=msgspec.structs.replace(plan.namespaces, pid=path)
+        )
     cell.plan = plan
     await beside(
         partial(write_files, record, outside, place, linked),
@@ -98,7 +101,7 @@ async def write_files(
 
 def with_files_of(plan: SpecPlan, directory: Path) -> SpecPlan:
     """Who joins a network sees it by the same names."""
-    return replace(
+    return msgspec.structs.replace(
         plan,
         hosts_path=str(directory / "hosts"),
         hostname_path=str(directory / "hostname"),

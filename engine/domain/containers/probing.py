@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from dataclasses import dataclass
 
 import msgspec
 import trio
@@ -28,8 +27,7 @@ STREAM_PATIENCE = 2.0
 FAILURES = (Refusal, OSError, trio.TooSlowError)
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """Times in unix nanoseconds; `code` -1 when the probe could not run or took too long."""
 
     start_ns: int

@@ -152,6 +152,8 @@ def wish(asked: EndpointSettings) -> EndpointWish:
         aliases=asked.aliases or [],
         links=dict(_link(each) for each in asked.links or ()),
         priority=asked.gw_priority,
+        options=asked.driver_opts or {},
+        local=ipam.link_local_ips if ipam else [],
     )
 
 

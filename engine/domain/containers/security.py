@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from engine.errors import InvalidParameter
 
@@ -11,8 +12,7 @@ _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
-@dataclass(frozen=True, slots=True)
-class SecurityOptions:
+class SecurityOptions(msgspec.Struct, frozen=True):
     """`no_new_privileges` is None where the daemon's own default holds."""
 
     labels: tuple[str, ...] = ()

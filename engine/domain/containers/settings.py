@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from engine.domain.containers.sysinfo import SysInfo
 from engine.domain.system.facts import Facts
 from engine.models.containers import Ulimit
 
 
-@dataclass(frozen=True, kw_only=True)
-class RoomSettings:
+class RoomSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`cgroup_parent` is a cgroupfs path; `runtimes` maps names to binaries ("" is runc), `shims` to
     containerd runtimes other than runc's."""
 
@@ -24,10 +24,10 @@ class RoomSettings:
     snapshotter: str
     cgroup_parent: str
     default_runtime: str = "runc"
-    runtimes: Mapping[str, str] = field(default_factory=lambda: {"runc": ""})
-    shims: Mapping[str, str] = field(default_factory=dict)
+    runtimes: Mapping[str, str] = msgspec.field(default_factory=lambda: {"runc": ""})
+    shims: Mapping[str, str] = msgspec.field(default_factory=dict)
     log_driver: str = "json-file"
-    log_options: Mapping[str, str] = field(default_factory=dict)
+    log_options: Mapping[str, str] = msgspec.field(default_factory=dict)
     dns: tuple[str, ...] = ()
     dns_options: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()

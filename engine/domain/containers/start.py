@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 import trio
 
-from engine.domain.containers import health, ipc, rules, startretry
+from engine.domain.containers import health, imagemounts, ipc, rules, startretry
 from engine.domain.containers.announce import network_events
 from engine.domain.containers.cell import Cell
 from engine.domain.containers.exit import delete_task
@@ -24,13 +24,20 @@ from engine.domain.events.facade import Batch
 from engine.domain.networks.facade import Sandbox
 from engine.errors import SystemFailure, Unavailable
 from engine.models.networks import EndpointSettings
+from engine.models.runtime import RuncOptions
 from supervisors import Refusal
 
 
-async def start(cell: Cell, outside: Outside, cause: Mapping[str, str] | None = None) -> None:
+async def start(
+    cell: Cell,
+    outside: Outside,
+    cause: Mapping[str, str] | None = None,
+    *,
+    checkpoint: str = "",
+) -> None:
     """Row 56. Needs the slot. A start that fails leaves no trace but its reason and exit code in the record.
 
-    `cause` goes into its event, where nobody has asked for it.
+    `cause` goes into its event, where nobody has asked for it; `checkpoint` is the directory to start from.
     """
     if outside.shutting_down:  # whoever stops all would not see this one
         raise Unavailable("the daemon is shutting down")
@@ -44,7 +51,7 @@ async def start(cell: Cell, outside: Outside, cause: Mapping[str, str] | None = 
     await outside.journal.commit(opened)
     cell.starting = True
     try:
-        await _run(cell, outside, generation, cause)
+        await _run(cell, outside, generation, cause, checkpoint)
     except (Refusal, OSError, trio.TooSlowError) as error:
         answer: Refusal
         answer, code = rules.start_failure(str(error), (cell.record.argv or [""])[0])
@@ -57,15 +64,25 @@ async def start(cell: Cell, outside: Outside, cause: Mapping[str, str] | None = 
 
 
 async def _run(
-    cell: Cell, outside: Outside, generation: int, cause: Mapping[str, str] | None
+    cell: Cell,
+    outside: Outside,
+    generation: int,
+    cause: Mapping[str, str] | None,
+    checkpoint: str,
 ) -> None:
     prepared = cell.preparation or await prepare(cell, outside)
     cell.preparation = None
     if not await outside.sandboxes.begin(cell.record):
         prepared = await prepare(cell, outside)
         await outside.sandboxes.begin(cell.record)
+    if checkpoint:
+        options = msgspec.structs.replace(
+            prepared.options or RuncOptions(), criu_image_path=checkpoint
+        )
+        prepared = msgspec.structs.replace(prepared, options=options)
     ports = await outside.sandboxes.publish(cell.record)
     await outside.volumes.mount(cell.record)
+    await imagemounts.expose(cell.record, outside)
     await ipc.mount(cell.record, outside)
     await open_streams(cell, outside, generation)
     pid = await create_task(cell, outside, prepared)

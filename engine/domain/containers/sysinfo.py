@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from engine.domain.containers.oci.capabilities import ALL_CAPABILITIES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SysInfo:
+class SysInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Everything is there by default; `cpus` and `mems` are lists as the kernel writes them."""
 
     ncpu: int = 1

@@ -32,10 +32,12 @@ async def top(cell: Cell, outside: Outside, arguments: str) -> TopResponse:
 
 
 def check_arguments(arguments: str) -> None:
-    """The column of the pids must be called PID, and no other column may."""
+    """The column of the pids must be called PID, and no other column may; no program can be given a NUL."""
     for name, title in _RENAMED_PID.findall(arguments):
         if name != "pid":
             raise InvalidParameter(f'specifying "{name}={title}" is not allowed')
+    if "\0" in arguments:
+        raise InvalidParameter("ps_args: a NUL byte cannot be an argument's")
 
 
 def parse(output: str, pids: Collection[int]) -> TopResponse:

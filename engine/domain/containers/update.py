@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from engine.domain.containers import validation
 from engine.domain.containers.cell import Cell
@@ -17,7 +17,7 @@ from engine.domain.containers.outside import Outside, event
 from engine.domain.containers.prepare import current_plan
 from engine.domain.containers.records import Status, to_document
 from engine.domain.events.facade import Batch
-from engine.errors import Conflict, EngineError, prefixed
+from engine.errors import Conflict, EngineError, InvalidParameter, prefixed
 from engine.models.containers import HostConfig, Resources, RestartPolicy, UpdateRequest
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,8 @@ _NUMBERS = (
     "memory_swap",
     "memory_reservation",
 )
+_KERNELS_NO = ("invalid argument", "numerical result out of range", "device or resource busy")
+"""What runc says of a value that the kernel doesn't take: that is the request's fault, no failure of ours."""
 _OTHERS = ("cpuset_cpus", "cpuset_mems")
 _NOT_IN_UPDATES: dict[str, Any] = {
     "blkio_weight_device": None,
@@ -65,7 +67,7 @@ async def _update(cell: Cell, outside: Outside, request: UpdateRequest) -> None:
     if plan is not None:
         await _apply(cell, outside, plan, host)
     try:
-        changed = msgspec.structs.replace(record, host=host)
+        changed = replace(record, host=host)
         await outside.journal.commit(
             Batch().put(to_document(changed)).event(event(changed, "update"))
         )
@@ -81,8 +83,11 @@ async def _update(cell: Cell, outside: Outside, request: UpdateRequest) -> None:
 async def _apply(cell: Cell, outside: Outside, plan: SpecPlan, host: HostConfig) -> None:
     try:
         await outside.runtime.tasks.update(cell.id, encoded(host, plan))
-    except EngineError:
+    except EngineError as error:
         await _restore(cell, outside, plan)
+        text = str(error)
+        if any(each in text for each in _KERNELS_NO):
+            raise InvalidParameter(text) from error
         raise
 
 
@@ -96,7 +101,7 @@ async def _restore(cell: Cell, outside: Outside, plan: SpecPlan) -> None:
 
 def encoded(host: HostConfig, plan: SpecPlan) -> bytes:
     """OCI LinuxResources of what may be changed; `plan` tells of the cgroups' kind."""
-    sections = limits(msgspec.structs.replace(host, **_NOT_IN_UPDATES), plan)
+    sections = limits(replace(host, **_NOT_IN_UPDATES), plan)
     if host.memory_swap == -1:
         sections.setdefault("memory", {})["swap"] = -1
     if host.pids_limit is not None and host.pids_limit <= 0:
@@ -122,7 +127,7 @@ def merged(host: HostConfig, request: UpdateRequest) -> HostConfig:
         changes["restart_policy"] = RestartPolicy(
             name=wanted.name, maximum_retry_count=wanted.maximum_retry_count
         )
-    return msgspec.structs.replace(host, **changes)
+    return replace(host, **changes)
 
 
 def _check_cpu(present: Resources, wanted: Resources) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import msgspec
 
@@ -49,8 +48,7 @@ _ULIMITS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(msgspec.Struct, frozen=True):
     """A host config that is ready to be kept: defaults filled in, the unsupported taken out."""
 
     host: HostConfig

@@ -73,11 +73,12 @@ def timestamp(ns: int) -> str:
 
 
 def inspect(cell: Cell, directory: Path, links: Sequence[str] | None = None) -> InspectResponse:
-    """GET /containers/{id}/json without the sizes."""
+    """GET /containers/{id}/json without the sizes. Its files have paths from its first start on, as in dockerd."""
     container = cell.record
     argv = container.argv or [""]
     shown = list(links) if links else None
     host = msgspec.structs.replace(container.host, links=shown)
+    begun = container.state.status is not Status.CREATED or bool(container.state.error)
     return InspectResponse(
         id=container.id,
         created=format_nano(container.created_ns),
@@ -85,10 +86,10 @@ def inspect(cell: Cell, directory: Path, links: Sequence[str] | None = None) -> 
         args=argv[1:],
         state=state_view(cell),
         image=container.image_id,
-        resolv_conf_path=str(directory / "resolv.conf"),
-        hostname_path=str(directory / "hostname"),
-        hosts_path=str(directory / "hosts"),
-        log_path=log_path(container, directory),
+        resolv_conf_path=str(directory / "resolv.conf") if begun else "",
+        hostname_path=str(directory / "hostname") if begun else "",
+        hosts_path=str(directory / "hosts") if begun else "",
+        log_path=log_path(container, directory) if begun else "",
         name="/" + container.name,
         restart_count=container.state.restart_count,
         driver=container.snapshotter,
@@ -185,9 +186,17 @@ def summary(cell: Cell, link_names: Sequence[str] = ()) -> Summary:
         host_config=SummaryHostConfig(
             network_mode=container.host.network_mode, annotations=container.host.annotations
         ),
-        network_settings=SummaryNetworkSettings(networks=endpoints(container)),
+        network_settings=SummaryNetworkSettings(networks=_listed(endpoints(container))),
         mounts=mount_points(container),
     )
+
+
+def _listed(found: dict[str, EndpointSettings]) -> dict[str, EndpointSettings]:
+    """Lists have no names: dockerd leaves them to inspect."""
+    return {
+        name: msgspec.structs.replace(each, aliases=None, dns_names=None)
+        for name, each in found.items()
+    }
 
 
 def command_line(container: Container) -> str:

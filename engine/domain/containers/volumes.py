@@ -114,7 +114,7 @@ class ContainerVolumes:
             return
         await self._volumes.mount(container.id, [each.name for each in own])
         for index, each in _parts(container):
-            await self._volumes.expose(each.name, each.subpath, self._point(container, index))
+            await self._volumes.expose(each.name, each.subpath, self.point(container.id, index))
 
     def has_options(self, container: Container) -> bool:
         """Whether any of its volumes is there only while it is mounted."""
@@ -122,12 +122,12 @@ class ContainerVolumes:
 
     async def conceal(self, container: Container) -> None:
         """Once the container has its mounts, the bound parts are no longer needed. Idempotent."""
-        for index, _ in _parts(container):
-            await self._volumes.conceal(self._point(container, index))
+        for index, _ in (*_parts(container), *_images(container)):
+            await self._volumes.conceal(self.point(container.id, index))
 
     async def unmount(self, container: Container) -> None:
         """After the end of a run. Idempotent, and never in its way: what stays is logged."""
-        if not _volumes(container):
+        if not _volumes(container) and not _images(container):
             return
         try:
             await self.conceal(container)
@@ -137,13 +137,15 @@ class ContainerVolumes:
 
     def spec_mounts(self, container: Container) -> tuple[SpecMount, ...]:
         return tuple(
-            mount.spec_mount(self._point(container, index) if mount.subpath else "")
+            mount.spec_mount(
+                self.point(container.id, index) if mount.type == "volume" and mount.subpath else ""
+            )
             for index, mount in enumerate(container.mounts)
         )
 
-    def _point(self, container: Container, index: int) -> str:
-        """The same at each start, so that a spec that was made ahead holds."""
-        return str(self._points / container.id / str(index))
+    def point(self, container_id: str, index: int) -> str:
+        """Where a part of a volume, or an image, is put: the same at each start, so that a spec made ahead holds."""
+        return str(self._points / container_id / str(index))
 
 
 def mount_events(container: Container) -> list[NewEvent]:
@@ -188,6 +190,10 @@ def _parts(container: Container) -> list[tuple[int, MountSpec]]:
         for index, mount in enumerate(container.mounts)
         if mount.type == "volume" and mount.subpath
     ]
+
+
+def _images(container: Container) -> list[tuple[int, MountSpec]]:
+    return [each for each in enumerate(container.mounts) if each[1].type == "image"]
 
 
 def name_anonymous(mounts: Iterable[MountSpec]) -> tuple[list[MountSpec], list[str]]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import posixpath
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
+
+import msgspec
 
 from engine.domain.images.ingest import Ingest
 from engine.domain.images.ports import Archives, Content, Member
@@ -24,8 +25,7 @@ _HEAD = 6
 _KEPT_COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(msgspec.Struct, frozen=True):
     """A file in the content store; containerd itself takes gzip and zstd off a layer."""
 
     digest: str

@@ -9,11 +9,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import trio
+from msgspec.structs import replace
 
 from engine.domain.images.catalogue import Image
 from engine.domain.images.committing import EMPTY_LAYER
@@ -164,12 +164,10 @@ class Workbench:
         above = image.config.history[kept:]
         history = [
             *below.history,
-            *(msgspec.structs.replace(each, empty_layer=True) for each in above),
+            *(replace(each, empty_layer=True) for each in above),
             History(created=created, comment=comment, empty_layer=empty),
         ]
-        squashed = msgspec.structs.replace(
-            image.config, created=created, rootfs=taller.rootfs, history=history
-        )
+        squashed = replace(image.config, created=created, rootfs=taller.rootfs, history=history)
         return await self._enter(_plain(squashed), layers, sizes, "")
 
     async def _difference(self, base: Image | None, image: Image) -> DescriptorLike:
@@ -281,7 +279,7 @@ class Workbench:
 
 def _taller(before: ImageConfig, diff_id: str) -> ImageConfig:
     rootfs = RootFS(diff_ids=[*before.rootfs.diff_ids, diff_id])
-    return msgspec.structs.replace(before, rootfs=rootfs)
+    return replace(before, rootfs=rootfs)
 
 
 def _line(line: History) -> dict[str, Any]:

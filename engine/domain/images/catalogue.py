@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from engine.domain.images.config import ImageConfig
 from engine.domain.images.naming import display_name, key_of
@@ -15,8 +16,7 @@ from engine.errors import NotFound
 __all__ = ["Catalogue", "Image", "Record", "no_such_image"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of containerd's image store that is ours. Without a reference it keeps an untagged image."""
 
     name: str
@@ -26,8 +26,7 @@ class Record:
     tagged_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class Image(msgspec.Struct, frozen=True, kw_only=True):
     """An image whose content and layers are all here.
 
     `names` and `digests` are its references in familiar form, `layer_sizes` what each layer takes
@@ -57,10 +56,9 @@ class Image:
         return sum(self.layer_sizes)
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    images: Mapping[str, Image] = field(default_factory=dict)
-    records: Mapping[str, Record] = field(default_factory=dict)
+class Catalogue(msgspec.Struct, frozen=True):
+    images: Mapping[str, Image] = msgspec.field(default_factory=dict)
+    records: Mapping[str, Record] = msgspec.field(default_factory=dict)
 
     @classmethod
     def build(cls, images: Iterable[Image], records: Iterable[Record]) -> Catalogue:
@@ -123,7 +121,7 @@ def no_such_image(name: str) -> NotFound:
 
 def _with_records(image: Image, records: Iterable[Record]) -> Image:
     named = [each for each in records if each.reference is not None]
-    return replace(
+    return msgspec.structs.replace(
         image,
         names=tuple(sorted(_familiar(each) for each in named if not _digest(each))),
         digests=tuple(sorted(_familiar(each) for each in named if _digest(each))),

@@ -10,9 +10,9 @@ import hashlib
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import trio
 
 from engine.domain.images.config import digest_of
@@ -48,8 +48,7 @@ _CLEAN_UP = 10.0
 _LOOK = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class LayerStep:
+class LayerStep(msgspec.Struct, frozen=True):
     """A layer is about to be unpacked, or is (`done`); `size` is the blob's."""
 
     diff_id: str

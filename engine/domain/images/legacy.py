@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,8 +16,7 @@ _LAYERS = 128
 _DROPPED = {"id", "parent", "Size", "parent_id", "layer_id", "throwaway"}
 
 
-@dataclass(frozen=True, slots=True)
-class LegacyImage:
+class LegacyImage(msgspec.Struct, frozen=True):
     """A config in today's form, the paths of its layers from the bottom up, its names."""
 
     config: bytes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -35,8 +34,7 @@ _NAME = "io.containerd.image.name"
 _REF_NAME = "org.opencontainers.image.ref.name"
 
 
-@dataclass(frozen=True, slots=True)
-class Loadable:
+class Loadable(msgspec.Struct, frozen=True):
     """An image of an archive, its tree stored; `parent` is an image ID, or empty."""
 
     target: Descriptor

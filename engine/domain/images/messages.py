@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from engine.domain.images.catalogue import Image
 from engine.domain.images.removal import Users
@@ -13,8 +13,7 @@ from supervisors import Request
 __all__ = ["Adopt", "Message", "Pushed", "Refresh", "Remove", "Replace", "Tag"]
 
 
-@dataclass(frozen=True, slots=True)
-class Adopt(Request[list[tuple[str, str]]]):
+class Adopt(Request[list[tuple[str, str]]], msgspec.Struct, frozen=True):
     """Enter an image whose content is here, under these names; a lease must hold it.
 
     `action` is its event (load, import, pull), "" for none. The answer lists the names that other
@@ -26,14 +25,12 @@ class Adopt(Request[list[tuple[str, str]]]):
     action: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tag(Request[None]):
+class Tag(Request[None], msgspec.Struct, frozen=True):
     name: str
     reference: Reference
 
 
-@dataclass(frozen=True, slots=True)
-class Remove(Request[list[DeleteItem]]):
+class Remove(Request[list[DeleteItem]], msgspec.Struct, frozen=True):
     """`prune`: with its nameless ancestors that nothing else needs."""
 
     name: str
@@ -42,13 +39,11 @@ class Remove(Request[list[DeleteItem]]):
     prune: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Refresh(Request[None]):
+class Refresh(Request[None], msgspec.Struct, frozen=True):
     """Read the records again; containerd may have come back with others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed(Request[None]):
+class Pushed(Request[None], msgspec.Struct, frozen=True):
     """A registry has the image now, under this tag, and its manifest under this digest."""
 
     image_id: str
@@ -56,8 +51,7 @@ class Pushed(Request[None]):
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Replace(Request[None]):
+class Replace(Request[None], msgspec.Struct, frozen=True):
     """The same image with another manifest, which a lease holds."""
 
     image: Image

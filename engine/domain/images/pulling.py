@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 from contextlib import aclosing
-from dataclasses import dataclass
 
+import msgspec
 import trio
 
 from engine.domain.images.config import digest_of
@@ -114,8 +114,7 @@ class Puller:
         return self._transfers
 
 
-@dataclass
-class _One:
+class _One(msgspec.Struct):
     """The pull of one tag or digest."""
 
     puller: Puller

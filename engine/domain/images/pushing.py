@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 
+import msgspec
 import trio
 
 from engine.domain.images.catalogue import Image
@@ -130,8 +130,7 @@ class Pusher:
         return list(found)[:SOURCES]
 
 
-@dataclass
-class _One:
+class _One(msgspec.Struct):
     """The push of one tag; `alone` when its user wants this platform and no index."""
 
     pusher: Pusher

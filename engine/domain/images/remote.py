@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -37,8 +36,7 @@ SEARCH_MOST = 100
 NOT_FOUND = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN"})
 
 
-@dataclass(frozen=True, slots=True)
-class TransferLimits:
+class TransferLimits(msgspec.Struct, frozen=True):
     """dockerd's defaults; 0 transfers at a time is no limit, as there."""
 
     downloads: int = 3

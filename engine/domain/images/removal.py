@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from engine.domain.images.catalogue import Catalogue, Image, Record
 from engine.domain.images.naming import is_id_prefix, key_of
@@ -13,8 +14,7 @@ from engine.errors import Conflict
 __all__ = ["ImageUser", "Plan", "Users", "plan_removal"]
 
 
-@dataclass(frozen=True, slots=True)
-class ImageUser:
+class ImageUser(msgspec.Struct, frozen=True):
     """A container that was made from the image."""
 
     container_id: str
@@ -24,8 +24,7 @@ class ImageUser:
 Users = Callable[[str], Sequence[ImageUser]]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """Records to take away, and whether the image goes with them."""
 
     image: Image

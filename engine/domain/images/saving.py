@@ -8,7 +8,6 @@ from __future__ import annotations
 import tarfile
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -26,8 +25,7 @@ _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 _INDEX = "application/vnd.oci.image.index.v1+json"
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(msgspec.Struct, frozen=True):
     image: Image
     references: tuple[Reference, ...]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from engine.domain.images.config import ImageConfig, chain_ids, parse_config
 from engine.domain.images.manifests import (
@@ -23,8 +23,7 @@ CONFIG_LIMIT = 8 << 20
 DEPTH = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(msgspec.Struct, frozen=True):
     """`target` is the index or the manifest itself; the image's ID is the config's digest."""
 
     target: Descriptor

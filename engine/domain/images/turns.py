@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
+import msgspec
 import trio
 
 from engine.domain.images.outbox import Report
@@ -14,10 +14,9 @@ from engine.domain.images.progress import Message
 __all__ = ["Turns"]
 
 
-@dataclass(eq=False)
-class _Turn:
-    lock: trio.Lock = field(default_factory=trio.Lock)
-    watchers: list[Report] = field(default_factory=list)
+class _Turn(msgspec.Struct, eq=False):
+    lock: trio.Lock = msgspec.field(default_factory=trio.Lock)
+    watchers: list[Report] = msgspec.field(default_factory=list)
 
     def tell(self, message: Message) -> None:
         for watcher in self.watchers:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from engine.domain.images.catalogue import Image
 from engine.domain.images.config import parse_config
@@ -21,8 +22,7 @@ from engine.errors import EngineError, InvalidParameter, NotFound
 __all__ = ["Part", "parts_of", "variant_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """An index or a manifest, as it is stored.
 
     `layers` are its own, each with its diff ID, or "" where the config names none (an attestation's).

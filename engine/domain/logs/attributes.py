@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from engine.domain.logs.templates import TemplateError, Value, render
 from engine.errors import SystemFailure
 
 
-@dataclass(frozen=True)
-class LogSubject:
+class LogSubject(msgspec.Struct, frozen=True):
     """What a log knows of its container."""
 
     id: str

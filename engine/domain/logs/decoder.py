@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import quote_plus
 
@@ -14,8 +13,7 @@ from engine.domain.logs.timestamps import format_fixed, parse
 from engine.domain.streams.frames import header
 
 
-@dataclass(frozen=True, kw_only=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Which lines are wanted, and how. `tail` counts records before all other filters do."""
 
     stdout: bool = True

@@ -6,12 +6,12 @@ import contextlib
 import logging
 import shutil
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import trio
+from msgspec.structs import asdict
 
 from engine.domain.logs.attributes import extra_attributes, render_tag
 from engine.domain.logs.delivery import Delivery, DeliveryService

@@ -10,7 +10,8 @@ import threading
 import zlib
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from engine.domain.logs import rotation
 
@@ -20,8 +21,7 @@ _BLOCK = 64 * 1024
 _DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
-@dataclass
-class OpenFile:
+class OpenFile(msgspec.Struct):
     """One file and its size when it was opened; `expand` has to come before `fd` is read."""
 
     fd: int

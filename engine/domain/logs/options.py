@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from engine.domain.logs.drivers import CHECKS, DRIVERS
 from engine.domain.logs.values import MEGABYTE, go_bool, integer, parse_size
@@ -18,8 +19,7 @@ LOCAL_SIZE, LOCAL_FILES = 20 * MEGABYTE, 5
 RING = 1 << 20
 
 
-@dataclass(frozen=True)
-class JsonFileOptions:
+class JsonFileOptions(msgspec.Struct, frozen=True):
     """Rotation of a json-file log; without `max_size` (bytes) it grows for ever."""
 
     max_size: int | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from engine.domain.logs.attributes import LogSubject
 
@@ -21,8 +22,7 @@ class Line(NamedTuple):
     ordinal: int = 0
 
 
-@dataclass(frozen=True)
-class Destination:
+class Destination(msgspec.Struct, frozen=True):
     """Whose lines go where: a delivering driver with options that were checked."""
 
     driver: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from ipaddress import ip_address
 
@@ -57,6 +58,32 @@ class AddressAllocator:
 
     def __contains__(self, address: Address) -> bool:
         return int(address) in self._used
+
+
+class Addresses:
+    """The subnets of a network in one family: the next one gives where those before it are full."""
+
+    def __init__(self, *parts: AddressAllocator) -> None:
+        self._parts = parts
+
+    def take_next(self) -> Address:
+        for part in self._parts[:-1]:
+            with contextlib.suppress(SystemFailure):
+                return part.take_next()
+        return self._parts[-1].take_next()
+
+    def take(self, address: Address) -> None:
+        """A chosen address. Raises when it is outside of all, or in use."""
+        self._of(address).take(address)
+
+    def free(self, address: Address) -> None:
+        self._of(address).free(address)
+
+    def _of(self, address: Address) -> AddressAllocator:
+        return next((each for each in self._parts if address in each.subnet), self._parts[0])
+
+    def __contains__(self, address: Address) -> bool:
+        return address in self._of(address)
 
 
 def parse_address(text: str, version: int) -> Address:

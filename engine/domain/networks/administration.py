@@ -20,7 +20,6 @@ from engine.domain.networks.settings import NetworkSettings
 from engine.errors import Conflict, EngineError, Forbidden
 from engine.models.networks import NetworkCreateRequest
 
-OVERLAP = "invalid pool request: Pool overlaps with other one on this address space"
 UNDO_PATIENCE = 20.0
 
 
@@ -113,7 +112,7 @@ class Administration:
                 for other in self._book.subnets(record.id)
                 if other.version == version
             ):
-                raise Forbidden(OVERLAP)
+                raise Forbidden(requests.OVERLAP)
         else:
             subnet = pools.allocate(self._settings.all_pools, taken, version)
         suffix = "6" if isinstance(subnet, IPv6Network) else ""

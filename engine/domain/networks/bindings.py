@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Protocol
+
+import msgspec
 
 from engine.errors import InvalidParameter
 
@@ -22,8 +23,7 @@ class Binding(Protocol):
     def host_port(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ContainerPort:
+class ContainerPort(msgspec.Struct, frozen=True, order=True):
     number: int
     proto: str
 
@@ -31,8 +31,7 @@ class ContainerPort:
         return f"{self.number}/{self.proto}"
 
 
-@dataclass(frozen=True, slots=True)
-class PortRequest:
+class PortRequest(msgspec.Struct, frozen=True):
     """One wish to publish. First and last are 0 when any host port will do."""
 
     port: ContainerPort

@@ -6,19 +6,20 @@ incarnations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from engine.domain.networks.addresses import AddressAllocator
+import msgspec
+
+from engine.domain.networks.addresses import AddressAllocator, Addresses
 from engine.domain.networks.pools import Subnet
 from engine.domain.networks.ports import BridgeRules, FirewallPlan, PortForward
-from engine.domain.networks.records import Endpoint, NetworkRecord, PublishedPort, Sandbox
+from engine.domain.networks.predefined import lacks_subnet
+from engine.domain.networks.records import Endpoint, NetworkRecord, PublishedPort, Room, Sandbox
 from engine.errors import InvalidParameter, NotFound
 
 
-@dataclass(slots=True)
-class Attachment:
+class Attachment(msgspec.Struct):
     """A container's place in the networks. `joined` shares another container's namespace."""
 
     container_id: str
@@ -28,18 +29,17 @@ class Attachment:
     started: bool = (
         False  # prepared ahead until then: such a one is not shown, and keeps nobody waiting
     )
-    published: list[PublishedPort] = field(default_factory=list)
+    published: list[PublishedPort] = msgspec.field(default_factory=list)
     forwards: frozenset[PortForward] = frozenset()
 
 
-@dataclass(slots=True)
-class Book:
-    networks: dict[str, NetworkRecord] = field(default_factory=dict)
-    attachments: dict[str, Attachment] = field(default_factory=dict)
-    allocators: dict[str, AddressAllocator] = field(default_factory=dict)
-    allocators6: dict[str, AddressAllocator] = field(default_factory=dict)
-    coming: dict[str, NetworkRecord] = field(default_factory=dict)
-    leaving: dict[str, NetworkRecord] = field(default_factory=dict)
+class Book(msgspec.Struct):
+    networks: dict[str, NetworkRecord] = msgspec.field(default_factory=dict)
+    attachments: dict[str, Attachment] = msgspec.field(default_factory=dict)
+    allocators: dict[str, Addresses] = msgspec.field(default_factory=dict)
+    allocators6: dict[str, Addresses] = msgspec.field(default_factory=dict)
+    coming: dict[str, NetworkRecord] = msgspec.field(default_factory=dict)
+    leaving: dict[str, NetworkRecord] = msgspec.field(default_factory=dict)
     closed_links: tuple[str, ...] = ()
     restored: bool = False
 
@@ -47,14 +47,11 @@ class Book:
         """Add or replace a network. Addresses in use stay so while its subnet stays."""
         before = self.networks.get(record.id)
         self.networks[record.id] = record
-        if record.subnet and not (before and before.subnet == record.subnet):
-            self.allocators[record.id] = _allocator(
-                record.subnet, record.gateway, record.ip_range, record.auxiliary
-            )
-        if record.subnet6 and not (before and before.subnet6 == record.subnet6):
-            self.allocators6[record.id] = _allocator(
-                record.subnet6, record.gateway6, record.ip_range6, record.auxiliary6
-            )
+        for version, allocators in ((4, self.allocators), (6, self.allocators6)):
+            rooms = record.rooms(version)
+            there = before.rooms(version) if before else []
+            if rooms and [each.subnet for each in rooms] != [each.subnet for each in there]:
+                allocators[record.id] = Addresses(*map(_allocator, rooms))
 
     def forget(self, record: NetworkRecord) -> None:
         self.networks.pop(record.id, None)
@@ -72,7 +69,8 @@ class Book:
         for record in self.everything():
             # macvlan and ipvlan are part of the outside: two of them may share what is there.
             if record.driver == "bridge" and not record.config_only and record.id != besides:
-                yield from (ip_network(each) for each in (record.subnet, record.subnet6) if each)
+                rooms = (*record.rooms(4), *record.rooms(6))
+                yield from (ip_network(each.subnet) for each in rooms)
 
     def find(self, term: str) -> NetworkRecord:
         """By full ID, then name, then unambiguous ID prefix."""
@@ -122,7 +120,7 @@ class Book:
         bridges = tuple(
             bridge_rules(network)
             for network in self.networks.values()
-            if network.driver == "bridge" and not network.config_only
+            if network.driver == "bridge" and not network.config_only and not lacks_subnet(network)
         )
         forwards = frozenset(f for a in self.attachments.values() for f in a.forwards)
         return FirewallPlan(bridges, forwards, self.closed_links)
@@ -141,12 +139,10 @@ def bridge_rules(network: NetworkRecord) -> BridgeRules:
     )
 
 
-def _allocator(
-    subnet: str, gateway: str, ip_range: str, auxiliary: Mapping[str, str]
-) -> AddressAllocator:
-    reserved = [ip_address(each) for each in (gateway, *auxiliary.values()) if each]
+def _allocator(room: Room) -> AddressAllocator:
+    reserved = [ip_address(each) for each in (room.gateway, *room.auxiliary.values()) if each]
     return AddressAllocator(
-        ip_network(subnet),
+        ip_network(room.subnet),
         reserved=reserved,
-        ip_range=ip_network(ip_range, strict=False) if ip_range else None,
+        ip_range=ip_network(room.ip_range, strict=False) if room.ip_range else None,
     )

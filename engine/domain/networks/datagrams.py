@@ -11,9 +11,9 @@ import logging
 import socket
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import cast
 
+import msgspec
 import trio
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,7 @@ Target = Callable[[str], Address | None]
 """Where datagrams of a client's address go; None when nowhere."""
 
 
-@dataclass(slots=True)
-class _Flow:
+class _Flow(msgspec.Struct):
     channel: trio.socket.SocketType
     target: Address
     asked: bytes  # what IPV6_PKTINFO said: the address that the client sent to

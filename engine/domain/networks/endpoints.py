@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv6Address,
+    IPv6Interface,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
 
 from engine.domain.networks.addresses import (
-    AddressAllocator,
+    Addresses,
     host_interface,
     mac_of,
     next_interface,
     parse_address,
 )
 from engine.domain.networks.book import Book
-from engine.domain.networks.pools import Address
+from engine.domain.networks.endpointoptions import parse_options, sysctl_path
+from engine.domain.networks.pools import EXHAUSTED, Address
 from engine.domain.networks.ports import VethPlan
-from engine.domain.networks.predefined import new_id
+from engine.domain.networks.predefined import lacks_subnet, new_id
 from engine.domain.networks.records import Endpoint, EndpointWish, NetworkRecord
-from engine.errors import InvalidParameter
+from engine.errors import Conflict, InvalidParameter, SystemFailure
 
 ADDRESSED = ("bridge", "macvlan", "ipvlan")
 
@@ -45,7 +54,15 @@ def make(
     book: Book, network: NetworkRecord, wish: EndpointWish, mac: str, beside: Iterable[Endpoint]
 ) -> Endpoint:
     """Takes the addresses: all or none. Nothing here awaits."""
+    if lacks_subnet(network):
+        raise SystemFailure(
+            f"the default bridge has no subnet: {EXHAUSTED.format(version=4)}, then start the daemon anew"
+        )
     check_wish(network, wish)
+    options, others = parse_options(wish.options), [each.interface for each in beside]
+    if options.ifname in others:
+        raise Conflict(f"interface name {options.ifname} is already in use")
+    local = [str(_local(each)) for each in wish.local]
     endpoint_id = new_id()
     ip = _take(book.allocators.get(network.id), wish.ip, 4)
     try:
@@ -56,26 +73,30 @@ def make(
         raise
     chosen = wish.mac or mac or _mac(ip or ip6)
     veth = network.driver == "bridge"
+    prefix, gateway = _room(network, ip)
+    prefix6, gateway6 = _room(network, ip6)
     return Endpoint(
         network_id=network.id,
         network_name=network.name,
         endpoint_id=endpoint_id,
-        interface=next_interface(network.prefix, (each.interface for each in beside)),
+        interface=options.ifname or next_interface(network.prefix, others),
         host_interface=host_interface(endpoint_id) if veth else "",
         ip=str(ip or ""),
-        prefix=ip_network(network.subnet).prefixlen if ip else 0,
-        gateway=network.exit if ip and not network.internal else "",
+        prefix=prefix,
+        gateway=gateway,
         ip6=str(ip6 or ""),
-        prefix6=ip_network(network.subnet6).prefixlen if ip6 else 0,
-        gateway6=network.exit6 if ip6 and not network.internal else "",
+        prefix6=prefix6,
+        gateway6=gateway6,
         mac=chosen.lower() if network.driver != "ipvlan" else "",
         aliases=wish.aliases,
         links=wish.links,
         priority=wish.priority,
+        sysctls=options.sysctls,
+        local=local,
     )
 
 
-def _take(allocator: AddressAllocator | None, wish: str, version: int) -> Address | None:
+def _take(allocator: Addresses | None, wish: str, version: int) -> Address | None:
     if allocator is None:
         if wish:
             raise InvalidParameter(
@@ -89,6 +110,23 @@ def _take(allocator: AddressAllocator | None, wish: str, version: int) -> Addres
     return address
 
 
+def _room(network: NetworkRecord, address: Address | None) -> tuple[int, str]:
+    """Length of the prefix and gateway, of the subnet that the address is in."""
+    if address is None:
+        return 0, ""
+    room = network.room(address)
+    return ip_network(room.subnet).prefixlen, "" if network.internal else room.exit
+
+
+def _local(text: str) -> IPv4Interface | IPv6Interface:
+    """With the length of the prefix that link-local addresses have."""
+    try:
+        address = ip_address(text)
+    except ValueError as error:
+        raise InvalidParameter(f"invalid link-local IP address: {text}") from error
+    return ip_interface(f"{address}/{16 if address.version == 4 else 64}")
+
+
 def _mac(address: Address | None) -> str:
     return mac_of(address) if address is not None else ""
 
@@ -97,11 +135,17 @@ def gateway_endpoint(endpoints: Iterable[Endpoint]) -> Endpoint | None:
     """Which one has the default route and the published ports: the highest priority, then both
     families before one, then the network's name, as dockerd chooses."""
     leading = [each for each in endpoints if each.gateway or each.gateway6]
-    return min(
-        leading,
-        key=lambda e: (-e.priority, not (e.gateway and e.gateway6), e.network_name),
-        default=None,
-    )
+    return min(leading, key=_rank, default=None)
+
+
+def ranked(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+    """In the order in which names are looked for: as above, those that lead nowhere at the end."""
+    return sorted(endpoints, key=lambda e: (not (e.gateway or e.gateway6), *_rank(e)))
+
+
+def _rank(endpoint: Endpoint) -> tuple[int, bool, str]:
+    both = bool(endpoint.gateway and endpoint.gateway6)
+    return -endpoint.priority, not both, endpoint.network_name
 
 
 def veth_plan(
@@ -123,4 +167,6 @@ def veth_plan(
         isolated=not network.icc,
         kind="veth" if network.driver == "bridge" else network.driver,
         mode=network.mode,
+        local=tuple(ip_interface(each) for each in endpoint.local),
+        sysctls=tuple(sysctl_path(each, endpoint.interface) for each in endpoint.sysctls),
     )

@@ -7,10 +7,11 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from engine.errors import SystemFailure
 
@@ -28,8 +29,7 @@ class Hold(Protocol):
 Bind = Callable[[str, str, int], Hold]
 
 
-@dataclass(frozen=True, slots=True)
-class HostPort:
+class HostPort(msgspec.Struct, frozen=True):
     proto: str
     host_ip: str
     port: int

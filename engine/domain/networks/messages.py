@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from engine.domain.networks.bindings import PortRequest
 from engine.domain.networks.ports import Drift
@@ -19,76 +20,63 @@ from engine.models.networks import NetworkCreateRequest
 from supervisors import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Restore(Request[frozenset[str]]):
+class Restore(Request[frozenset[str]], msgspec.Struct, frozen=True):
     saved: tuple[SavedEndpoint, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Prepare(Request[Sandbox]):
+class Prepare(Request[Sandbox], msgspec.Struct, frozen=True):
     container_id: str
     plan: EndpointPlan
 
 
-@dataclass(frozen=True, slots=True)
-class Publish(Request[list[PublishedPort]]):
+class Publish(Request[list[PublishedPort]], msgspec.Struct, frozen=True):
     container_id: str
     ports: Sequence[PortRequest]
 
 
-@dataclass(frozen=True, slots=True)
-class Unpublish(Request[None]):
+class Unpublish(Request[None], msgspec.Struct, frozen=True):
     container_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Release(Request[None]):
+class Release(Request[None], msgspec.Struct, frozen=True):
     container_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Repair(Request[Drift]):
+class Repair(Request[Drift], msgspec.Struct, frozen=True):
     """Verify the firewall and load what is missing; the answer is what was found."""
 
 
-@dataclass(frozen=True, slots=True)
-class Begin(Request[None]):
+class Begin(Request[None], msgspec.Struct, frozen=True):
     """The container runs: its names are found from now on."""
 
     container_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rename(Request[None]):
+class Rename(Request[None], msgspec.Struct, frozen=True):
     container_id: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Connect(Request[Sandbox]):
+class Connect(Request[Sandbox], msgspec.Struct, frozen=True):
     container_id: str
     network: str
     wish: EndpointWish
 
 
-@dataclass(frozen=True, slots=True)
-class Disconnect(Request[Sandbox]):
+class Disconnect(Request[Sandbox], msgspec.Struct, frozen=True):
     container_id: str
     network_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Create(Request[NetworkRecord]):
+class Create(Request[NetworkRecord], msgspec.Struct, frozen=True):
     request: NetworkCreateRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Remove(Request[None]):
+class Remove(Request[None], msgspec.Struct, frozen=True):
     term: str
 
 
-@dataclass(frozen=True, slots=True)
-class Prune(Request[list[str]]):
+class Prune(Request[list[str]], msgspec.Struct, frozen=True):
     """The names of the networks removed."""
 
     filters: Mapping[str, Sequence[str]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.domain.networks.book import Attachment, Book
+from engine.domain.networks.endpoints import ranked
 from engine.domain.networks.records import Endpoint
 from engine.models.resolver import Presence, Scope
 
@@ -21,7 +22,7 @@ def scope(book: Book, attachment: Attachment) -> Scope | None:
     sandbox = attachment.sandbox
     if attachment.joined or sandbox.netns_path is None:
         return None
-    places = [_presence(book, attachment, endpoint) for endpoint in sandbox.endpoints]
+    places = [_presence(book, attachment, endpoint) for endpoint in ranked(sandbox.endpoints)]
     presences = [place for place in places if place is not None]
     if not presences:
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -15,6 +14,8 @@ from ipaddress import (
     IPv6Network,
     ip_network,
 )
+
+import msgspec
 
 from engine.errors import InvalidParameter, NotFound
 
@@ -30,8 +31,7 @@ EXHAUSTED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(msgspec.Struct, frozen=True):
     """A range that is handed out in subnets of one size: `{"base": ..., "size": ...}`."""
 
     base: Subnet

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -14,12 +13,13 @@ from ipaddress import (
 )
 from typing import Protocol
 
+import msgspec
+
 from engine.domain.networks.records import NAT, NetworkRecord
 from engine.models.resolver import Scope
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeSpec:
+class BridgeSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A bridge as it should be. The addresses are the gateways with their prefixes."""
 
     name: str
@@ -31,8 +31,7 @@ class BridgeSpec:
     local_route: bool = True  # route_localnet: lets 127.0.0.1 reach published ports
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VethPlan:
+class VethPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One interface of a container: a veth pair, one end on a bridge, the other in the namespace.
 
     macvlan and ipvlan have no end outside: there `bridge` is the parent. A gateway is given to
@@ -52,10 +51,11 @@ class VethPlan:
     gateway6: IPv6Address | None = None
     kind: str = "veth"
     mode: str = ""
+    local: tuple[IPv4Interface | IPv6Interface, ...] = ()  # link-local addresses besides
+    sysctls: tuple[tuple[str, str], ...] = ()  # paths below /proc/sys, and values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostView:
+class HostView(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of the host that the room decides on, when it chooses a subnet."""
 
     routes: tuple[IPv4Network | IPv6Network, ...]
@@ -65,8 +65,7 @@ class HostView:
     uplink_mtu: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeRules:
+class BridgeRules(msgspec.Struct, frozen=True, kw_only=True):
     """What the firewall must know of one bridge network. The modes are the records'."""
 
     bridge: str
@@ -79,8 +78,7 @@ class BridgeRules:
     mode6: str = NAT
 
 
-@dataclass(frozen=True, slots=True)
-class PortForward:
+class PortForward(msgspec.Struct, frozen=True):
     """One published port. `host_ip` None is every address of the host in the container's family;
     `near` then leaves out clients without a private address. `host_port` 0 diverts nothing: the
     container's own port is open (routed networks)."""
@@ -97,8 +95,7 @@ class PortForward:
         return not self.host_port
 
 
-@dataclass(frozen=True, slots=True)
-class FirewallPlan:
+class FirewallPlan(msgspec.Struct, frozen=True):
     """All that our table must say.
 
     `closed_links` are the host's links between which nothing is forwarded, because it was we
@@ -110,8 +107,7 @@ class FirewallPlan:
     closed_links: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """What comes and goes in one transaction."""
 
     add: tuple[PortForward, ...] = ()
@@ -123,16 +119,14 @@ class Change:
         return bool(self.add or self.remove or self.new_bridges or self.old_bridges)
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(msgspec.Struct, frozen=True):
     """How what is loaded differs from what is wanted; empty when it doesn't."""
 
     base: str = ""  # why the base rules must be loaded anew
     missing: frozenset[PortForward] = frozenset()
     surplus: frozenset[PortForward] = frozenset()
-    foreign: tuple[str, ...] = field(
-        default=()
-    )  # foreign chains that lack our exemption, or keep it
+    foreign: tuple[str, ...] = ()
+    """foreign chains that lack our exemption, or keep it"""
 
     def __bool__(self) -> bool:
         return bool(self.base or self.missing or self.surplus or self.foreign)

@@ -102,6 +102,22 @@ def default_bridge(
     )
 
 
+def without_subnet(settings: NetworkSettings, stored: NetworkRecord | None) -> NetworkRecord:
+    """`bridge` for as long as there is no room for it. It is not stored: the former subnet may be free next time."""
+    return NetworkRecord(
+        id=stored.id if stored else new_id(),
+        name="bridge",
+        driver="bridge",
+        created=stored.created if stored else timestamp(),
+        bridge=settings.bridge,
+        predefined=True,
+    )
+
+
+def lacks_subnet(record: NetworkRecord) -> bool:
+    return record.predefined and record.driver == "bridge" and not (record.subnet or record.subnet6)
+
+
 def _family6(settings: NetworkSettings) -> dict[str, Any]:
     """Containers get addresses of `fixed_cidr_v6`, which is the subnet unless `bip6` names one."""
     fixed, bip = settings.fixed_cidr_v6, settings.bip6
@@ -137,7 +153,7 @@ def bridge_spec(record: NetworkRecord, alias: str) -> BridgeSpec:
     return BridgeSpec(
         name=record.bridge,
         address=IPv4Interface(f"{record.gateway}/{IPv4Network(record.subnet).prefixlen}")
-        if record.subnet and record.gateway_mode != ISOLATED
+        if record.subnet and record.gateway_mode != ISOLATED and not record.bare
         else None,
         address6=IPv6Interface(f"{record.gateway6}/{IPv6Network(record.subnet6).prefixlen}")
         if record.subnet6 and record.gateway_mode6 != ISOLATED

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
 import msgspec
 
 SCHEMA = 1
+Address = IPv4Address | IPv6Address
 EXIT, EXIT6 = "DefaultGatewayIPv4", "DefaultGatewayIPv6"
 """Auxiliary addresses with a meaning, as dockerd calls them."""
 NAT, ROUTED, ISOLATED, UNPROTECTED = "nat", "routed", "isolated", "nat-unprotected"
 """How a bridge network meets the outside: under the host's address; under its own, published ports
 open; not even with the host; as the first, all ports open to who knows a route."""
+
+
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """One subnet of a network. `gateway` is "" until one is chosen."""
+
+    subnet: str
+    gateway: str = ""
+    ip_range: str = ""
+    auxiliary: dict[str, str] = {}
+
+    @property
+    def exit(self) -> str:
+        """Where its containers send what is for outside: the gateway, or who was named for it."""
+        return self.auxiliary.get(EXIT) or self.auxiliary.get(EXIT6) or self.gateway
 
 
 class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +46,7 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
     gateway6: str = ""
     ip_range6: str = ""
     auxiliary6: dict[str, str] = {}
+    more: list[Room] = []  # macvlan, ipvlan: subnets of either family besides the first
     ipam_options: dict[str, str] | None = None
     bridge: str = ""
     parent: str = ""  # macvlan, ipvlan: the host's interface; "" is a network of this host alone
@@ -38,6 +56,7 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
     mtu: int = 0
     icc: bool = True
     masquerade: bool = True
+    bare: bool = False  # the bridge has no IPv4 address of its own
     gateway_mode: str = NAT
     gateway_mode6: str = NAT
     internal: bool = False
@@ -49,14 +68,30 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
     config_from: str = ""
     schema: int = SCHEMA
 
-    @property
-    def exit(self) -> str:
-        """Where its containers send what is for outside: the bridge, or who was named for it."""
-        return self.auxiliary.get(EXIT, self.gateway)
+    def rooms(self, version: int) -> list[Room]:
+        """Its subnets of one family, in the order in which addresses are given."""
+        first = (
+            Room(
+                subnet=self.subnet,
+                gateway=self.gateway,
+                ip_range=self.ip_range,
+                auxiliary=self.auxiliary,
+            )
+            if version == 4
+            else Room(
+                subnet=self.subnet6,
+                gateway=self.gateway6,
+                ip_range=self.ip_range6,
+                auxiliary=self.auxiliary6,
+            )
+        )
+        rest = [each for each in self.more if ip_network(each.subnet).version == version]
+        return [first, *rest] if first.subnet else []
 
-    @property
-    def exit6(self) -> str:
-        return self.auxiliary6.get(EXIT6, self.gateway6)
+    def room(self, address: Address) -> Room:
+        """The subnet that an address of the network's is in."""
+        rooms = self.rooms(address.version)
+        return next(each for each in rooms if address in ip_network(each.subnet))
 
     @property
     def named(self) -> bool:
@@ -82,6 +117,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     gateway6: str = ""
     links: dict[str, str] = {}  # alias to container name, for this container alone
     priority: int = 0
+    sysctls: list[str] = []  # of the interface, which IFNAME stands for
+    local: list[str] = []  # link-local addresses besides
 
     @property
     def addressed(self) -> bool:
@@ -138,6 +175,8 @@ class EndpointWish(msgspec.Struct, frozen=True, kw_only=True):
     ip6: str = ""
     links: dict[str, str] = {}
     priority: int = 0
+    options: dict[str, str] = {}
+    local: list[str] = []
 
 
 class EndpointPlan(msgspec.Struct, frozen=True, kw_only=True):

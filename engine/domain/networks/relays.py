@@ -10,9 +10,9 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, ip_address
 
+import msgspec
 import trio
 
 from engine.domain.networks.datagrams import Datagrams
@@ -32,8 +32,7 @@ Target = Callable[[], tuple[str, int] | None]
 """Where the container is now; None when it can't be reached."""
 
 
-@dataclass(frozen=True, slots=True)
-class Relay:
+class Relay(msgspec.Struct, frozen=True):
     """`held` keeps the port; `near`: for clients with private addresses alone."""
 
     held: socket.socket
@@ -91,8 +90,7 @@ class Relays:
         self._nursery.start_soon(_serve if stream else _serve_datagrams, relay, running)
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
+class _Running(msgspec.Struct, frozen=True):
     own: socket.socket
     cancel: trio.CancelScope
 

@@ -6,15 +6,15 @@ Texts are dockerd's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from ipaddress import ip_network
 
 import msgspec
 
 from engine.domain.networks.addresses import parse_address
-from engine.domain.networks.pools import Address, Subnet
+from engine.domain.networks.endpointoptions import interface_name
+from engine.domain.networks.pools import Address, Subnet, gateway_of
 from engine.domain.networks.predefined import new_id, timestamp
-from engine.domain.networks.records import ISOLATED, NAT, ROUTED, UNPROTECTED, NetworkRecord
+from engine.domain.networks.records import ISOLATED, NAT, ROUTED, UNPROTECTED, NetworkRecord, Room
 from engine.errors import Forbidden, InvalidParameter, NotFound, Unavailable
 from engine.models.networks import IPAM, IPAMConfig, NetworkCreateRequest
 
@@ -29,18 +29,28 @@ PREFIX = "com.docker.network.container_iface_prefix"
 IPV6 = "com.docker.network.enable_ipv6"
 _MACVLAN_MODES = ("bridge", "private", "vepa", "passthru")
 _IPVLAN_MODES = ("l2", "l3", "l3s")
+OVERLAP = "invalid pool request: Pool overlaps with other one on this address space"
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
 
-@dataclass(slots=True)
-class _Family:
+class _Family(msgspec.Struct):
     """One address family of a network, as asked for."""
 
     subnet: Subnet | None = None
     gateway: str = ""
     ip_range: str = ""
-    auxiliary: dict[str, str] = field(default_factory=dict)
+    auxiliary: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def room(self) -> Room:
+        """With the gateway that it gets where none was asked for."""
+        assert self.subnet is not None
+        return Room(
+            subnet=str(self.subnet),
+            gateway=self.gateway or str(gateway_of(self.subnet).ip),
+            ip_range=self.ip_range,
+            auxiliary=self.auxiliary,
+        )
 
 
 def draft(
@@ -59,7 +69,7 @@ def draft(
     check_driver(driver, request)
     identifier = new_id()
     options = {**defaults.get(driver, {}), **(request.options or {})}
-    families = _families(request)
+    families, more = _families(request)
     ipv6 = _ipv6(request, options, families)
     record = NetworkRecord(
         id=identifier,
@@ -77,7 +87,7 @@ def draft(
         mtu=_number(options, MTU) or own_mtu,
         prefix=options.get(PREFIX) or "eth",
     )
-    record = msgspec.structs.replace(record, **_addressing(families))
+    record = msgspec.structs.replace(record, more=more, **_addressing(families))
     if record.config_only:
         return record
     if driver == "bridge":
@@ -97,8 +107,11 @@ def check_driver(driver: str, request: NetworkCreateRequest) -> None:
         raise NotFound(f'plugin "{ipam}" not found')
 
 
-def _families(request: NetworkCreateRequest) -> dict[int, _Family]:
+def _families(request: NetworkCreateRequest) -> tuple[dict[int, _Family], list[Room]]:
+    """The first subnet of each family, and the others."""
     found: dict[int, _Family] = {}
+    more: list[Room] = []
+    subnets: list[Subnet] = []
     for config in (request.ipam.config if request.ipam else None) or ():
         if not config.subnet:
             if config.ip_range or config.gateway or config.auxiliary_addresses:
@@ -108,14 +121,15 @@ def _families(request: NetworkCreateRequest) -> dict[int, _Family]:
             continue
         family = _family(config)
         assert family.subnet is not None
-        if family.subnet.version in found and request.driver in ("", "bridge"):
+        if any(family.subnet.overlaps(each) for each in subnets):
+            raise Forbidden(OVERLAP)
+        subnets.append(family.subnet)
+        if found.setdefault(family.subnet.version, family) is family:
+            continue
+        if request.driver in ("", "bridge") and not request.config_only:
             raise Forbidden("bridge driver doesn't support multiple subnets")
-        if family.subnet.version in found:
-            raise InvalidParameter(
-                f"invalid network config: more than one IPv{family.subnet.version} subnet"
-            )
-        found[family.subnet.version] = family
-    return found
+        more.append(family.room())
+    return found, more
 
 
 def _family(config: IPAMConfig) -> _Family:
@@ -195,6 +209,7 @@ def _bridge(record: NetworkRecord) -> NetworkRecord:
     host_ip = options.get(f"{BRIDGE}host_binding_ipv4", "")
     if host_ip:
         parse_address(host_ip, 4)
+    inhibited = f"{BRIDGE}inhibit_ipv4"
     modes = [options.get(f"{BRIDGE}gateway_mode_ipv{version}") or NAT for version in (4, 6)]
     for mode in modes:
         if mode not in (NAT, ROUTED, ISOLATED, UNPROTECTED):
@@ -203,10 +218,11 @@ def _bridge(record: NetworkRecord) -> NetworkRecord:
         raise InvalidParameter("gateway mode 'isolated' can only be used for an internal network")
     return msgspec.structs.replace(
         record,
-        bridge=_link_name(options.get(f"{BRIDGE}name") or f"br-{record.id[:12]}"),
+        bridge=interface_name(options.get(f"{BRIDGE}name") or f"br-{record.id[:12]}"),
         icc=_truth(options, f"{BRIDGE}enable_icc", default=True),
         masquerade=_truth(options, f"{BRIDGE}enable_ip_masquerade", default=True),
         host_ip=host_ip,
+        bare=_truth(options, inhibited, default=False),
         gateway_mode=modes[0],
         gateway_mode6=modes[1],
     )
@@ -224,17 +240,11 @@ def _layered(record: NetworkRecord) -> NetworkRecord:
     parent = record.options.get("parent", "")
     return msgspec.structs.replace(
         record,
-        parent=_link_name(parent) if parent else f"dm-{record.id[:12]}",
+        parent=interface_name(parent) if parent else f"dm-{record.id[:12]}",
         mode=mode,
         # Without a parent nothing leads out.
         internal=record.internal or not parent,
     )
-
-
-def _link_name(name: str) -> str:
-    if len(name) > 15 or not name.isprintable() or set(name) & set('/ :"') or name in (".", ".."):
-        raise InvalidParameter(f"invalid interface name: {name}")
-    return name
 
 
 def _truth(options: Mapping[str, str], key: str, *, default: bool) -> bool:
@@ -269,12 +279,13 @@ def configured(request: NetworkCreateRequest, source: NetworkRecord) -> NetworkC
             "user specified configurations are not supported if the network depends on a configuration network"
         )
     config = [
-        IPAMConfig(subnet=subnet, gateway=gateway, ip_range=ip_range, auxiliary_addresses=aux)
-        for subnet, gateway, ip_range, aux in (
-            (source.subnet, source.gateway, source.ip_range, source.auxiliary),
-            (source.subnet6, source.gateway6, source.ip_range6, source.auxiliary6),
+        IPAMConfig(
+            subnet=room.subnet,
+            gateway=room.gateway,
+            ip_range=room.ip_range,
+            auxiliary_addresses=room.auxiliary,
         )
-        if subnet
+        for room in (*source.rooms(4), *source.rooms(6))
     ]
     return msgspec.structs.replace(
         request,

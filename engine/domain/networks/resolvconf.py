@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from ipaddress import ip_address
+
+import msgspec
 
 # dockerd's, when the host has none that a container could reach.
 FALLBACK = ("8.8.8.8", "8.8.4.4")
@@ -14,12 +15,11 @@ SYSTEMD_FILE = "/run/systemd/resolve/resolv.conf"
 _SYSTEMD_STUB = "127.0.0.53"
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvConf:
+class ResolvConf(msgspec.Struct, frozen=True):
     nameservers: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
-    sortlist: tuple[str, ...] = field(default=())
+    sortlist: tuple[str, ...] = ()
 
 
 def parse(text: str) -> ResolvConf:

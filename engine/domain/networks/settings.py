@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -13,14 +12,15 @@ from ipaddress import (
     IPv6Network,
 )
 
+import msgspec
+
 from engine.domain.networks.pools import DEFAULT_POOLS, Pool, local_pool
 
 DEFAULT_BRIDGE = "trimaran0"
 NO_BRIDGE = "none"
 
 
-@dataclass(slots=True, kw_only=True)
-class NetworkSettings:
+class NetworkSettings(msgspec.Struct, kw_only=True):
     """One object for all of the room; only `adopt` changes it. `bridge` "none" means no default bridge; `mtu` 0 follows the uplink.
 
     `userland_proxy`: carry what the firewall can't divert ([::1]).
@@ -43,7 +43,9 @@ class NetworkSettings:
     default_ip: str = "0.0.0.0"
     userland_proxy: bool = True
     publish_policy: str = "all"  # or lan, local: for whom a port is that names no host address
-    default_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by driver
+    default_options: Mapping[str, Mapping[str, str]] = msgspec.field(
+        default_factory=dict
+    )  # by driver
 
     def adopt(self, fresh: NetworkSettings) -> None:
         """Take over what a reload may change: it holds for networks and ports that are made from now on."""

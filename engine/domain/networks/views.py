@@ -38,18 +38,13 @@ def inspect_view(record: NetworkRecord, book: Book | None) -> dict[str, Any]:
 
 
 def _ipam(record: NetworkRecord) -> list[dict[str, Any]]:
-    families = (
-        (record.subnet, record.ip_range, record.gateway, record.auxiliary),
-        (record.subnet6, record.ip_range6, record.gateway6, record.auxiliary6),
-    )
     found = []
-    for subnet, ip_range, gateway, auxiliary in families:
-        if subnet:
-            config: dict[str, Any] = {"Subnet": subnet}
-            config |= {"IPRange": ip_range} if ip_range else {}
-            config |= {"Gateway": gateway} if gateway else {}
-            config |= {"AuxiliaryAddresses": auxiliary} if auxiliary else {}
-            found.append(config)
+    for room in (*record.rooms(4), *record.rooms(6)):
+        config: dict[str, Any] = {"Subnet": room.subnet}
+        config |= {"IPRange": room.ip_range} if room.ip_range else {}
+        config |= {"Gateway": room.gateway} if room.gateway else {}
+        config |= {"AuxiliaryAddresses": room.auxiliary} if room.auxiliary else {}
+        found.append(config)
     return found
 
 

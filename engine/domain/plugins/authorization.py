@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from engine.domain.plugins.texts import tame
 from engine.errors import EngineError, Forbidden, SystemFailure
@@ -29,8 +30,7 @@ class Asked(Protocol):
 Get = Callable[[str, str], Awaitable[Asked]]
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """A request. `uri` is as it came, with version and query; `certificates` are the client's, in PEM."""
 
     method: str

@@ -6,14 +6,13 @@ waiting out the same deadline. The service tries the plugin in the background, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 FIRST, LAST = 1.0, 5.0
 """Seconds between two tries; doubled each time."""
 
 
-@dataclass(slots=True)
-class Breaker:
+class Breaker(msgspec.Struct):
     """Times in seconds of any one clock. `failures` in a row; `opened` is 0 while closed."""
 
     reason: str = ""

@@ -8,8 +8,8 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 
+import msgspec
 import trio
 
 from engine.domain.plugins.plugin import Object, Plugin
@@ -26,8 +26,7 @@ MOST = 1000
 """Errands that wait; of more, the oldest are forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
-class Errand:
+class Errand(msgspec.Struct, frozen=True):
     name: str
     kind: str
     method: str

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from engine.models.storage import SweepReport
 from supervisors import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep(Request[SweepReport]):
+class Sweep(Request[SweepReport], msgspec.Struct, frozen=True):
     """Take away what has been nobody's for `grace` seconds (None: as configured); `dry_run` only tells."""
 
     grace: float | None = None

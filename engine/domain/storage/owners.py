@@ -70,6 +70,9 @@ def owner(path: str, known: Known) -> str:
     if top == "logs":
         # What is still to be delivered, also of removed containers: the logs room sweeps it.
         return LOGS
+    if top == "buildkitd":
+        # It collects its cache itself.
+        return STAGING
     if top == "tmp":
         return _of_tmp(rest)
     return STATE if not top or _STATE.fullmatch(top) else FOREIGN

@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 import trio
 
 from engine.domain.logs.jsonfile import EMPTY, Held, LineAssembler
@@ -21,8 +21,7 @@ from engine.domain.streams.journal import Journal, Phase, Recovered
 from engine.domain.streams.turns import turn
 
 
-@dataclass
-class Pending:
+class Pending(msgspec.Struct):
     """A chunk that has left the FIFO and is not yet everywhere."""
 
     chunk: bytes

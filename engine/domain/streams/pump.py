@@ -9,10 +9,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+import msgspec
 import trio
 
 from engine.domain.streams.broadcast import Subscription
@@ -43,8 +43,7 @@ class AttachEnd(Enum):
     DETACHED = "the client sent the detach keys"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Attachment:
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     """What the client attaches to. Detach keys count only with a tty, as in dockerd.
 
     `raw` is output without frames: as with a tty, unless the client says otherwise.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from engine.domain.containers.glance import Glance
 from engine.domain.system.facts import Facts
@@ -13,8 +14,7 @@ from engine.models.meters import Reading
 from supervisors import Node
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+class Engine(msgspec.Struct, frozen=True):
     """What is said of the engine as a whole."""
 
     id: str
@@ -23,8 +23,7 @@ class Engine:
     snapshotter: str
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(msgspec.Struct, frozen=True):
     """`counts` are the containers running, paused, stopped; `dropped` log records by container ID."""
 
     engine: Engine

@@ -8,29 +8,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
+import msgspec
 import trio
 
 from engine.domain.volumes.records import VolumeRecord
 from engine.domain.volumes.rules import no_such_volume
 
 
-@dataclass(slots=True)
-class Book:
+class Book(msgspec.Struct):
     """`users` are container IDs in the order in which they came; `mounts` only knows volumes with options.
 
     What is in `making` may not be in the store, or have no directory: a crash came in between.
     """
 
-    volumes: dict[str, VolumeRecord] = field(default_factory=dict)
-    mounts: dict[str, set[str]] = field(default_factory=dict)
+    volumes: dict[str, VolumeRecord] = msgspec.field(default_factory=dict)
+    mounts: dict[str, set[str]] = msgspec.field(default_factory=dict)
     loaded: bool = False
     restored: bool = False
-    pruning: trio.Lock = field(default_factory=trio.Lock)
-    making: dict[str, VolumeRecord] = field(default_factory=dict)
-    _users: dict[str, dict[str, None]] = field(default_factory=dict)
-    _locks: dict[str, trio.Lock] = field(default_factory=dict)
+    pruning: trio.Lock = msgspec.field(default_factory=trio.Lock)
+    making: dict[str, VolumeRecord] = msgspec.field(default_factory=dict)
+    _users: dict[str, dict[str, None]] = msgspec.field(default_factory=dict)
+    _locks: dict[str, trio.Lock] = msgspec.field(default_factory=dict)
 
     def find(self, name: str) -> VolumeRecord:
         """NotFound with dockerd's text."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from engine.domain.containers.oci.capabilities import ALL_CAPABILITIES
 from engine.models.containers import ContainerConfig, HostConfig, Ulimit
@@ -13,8 +14,7 @@ NEW = ""
 HOST = "host"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Namespaces:
+class Namespaces(msgspec.Struct, frozen=True, kw_only=True):
     """Each one NEW, HOST or a path to join. `user` is NEW only together with id mappings."""
 
     network: str = NEW
@@ -25,8 +25,7 @@ class Namespaces:
     user: str = HOST
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(msgspec.Struct, frozen=True):
     """The user that the process runs as, looked up in the rootfs's passwd and group."""
 
     uid: int = 0
@@ -34,15 +33,13 @@ class User:
     additional_gids: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class IdMapping:
+class IdMapping(msgspec.Struct, frozen=True):
     container_id: int
     host_id: int
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpecMount:
+class SpecMount(msgspec.Struct, frozen=True, kw_only=True):
     """A resolved mount: `source` is a path of the host, except for tmpfs.
 
     `options` are a tmpfs's own, comma separated; `propagation` empty leaves it to the runtime,
@@ -59,8 +56,7 @@ class SpecMount:
     options: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostDevice:
+class HostDevice(msgspec.Struct, frozen=True, kw_only=True):
     """A device node to make in the container; `access` is what its cgroup allows (rwm)."""
 
     path: str
@@ -73,8 +69,7 @@ class HostDevice:
     access: str = "rwm"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpecPlan:
+class SpecPlan(msgspec.Struct, frozen=True, kw_only=True):
     """`argv` is entrypoint and command together; `env` is image's and container's, merged.
 
     With `privileged`, `devices` are all of the host's. `shm_path` is the directory that a
@@ -116,5 +111,5 @@ class SpecPlan:
     process_label: str = ""
     mount_label: str = ""
     devices: tuple[HostDevice, ...] = ()
-    block_devices: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    block_devices: Mapping[str, tuple[int, int]] = msgspec.field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)

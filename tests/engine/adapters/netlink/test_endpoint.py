@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import struct
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
 import pytest
 import trio
+from msgspec.structs import replace
 
-from engine.adapters.netlink import links, namespace
+from engine.adapters.netlink import endpoint, links, namespace
 from engine.adapters.netlink.adapter import Netlink
 from engine.domain.networks.ports import BridgeSpec, VethPlan
 from engine.errors import Conflict, SystemFailure
+from tests.engine.adapters.netlink import attributes
 from tests.integration.network_lab import in_lab, run, setting
 
 pytestmark = pytest.mark.integration
@@ -138,3 +140,45 @@ async def test_sweep_keeps_what_is_kept_and_alive() -> None:
         assert await adapter.sweep_namespaces({path, dead}) == {path}
         assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
         assert await adapter.sweep_namespaces(()) == frozenset()
+
+
+@in_lab
+async def test_interface_has_its_sysctls_and_link_local_addresses() -> None:
+    links.ensure_bridge(SPEC)
+    local = (IPv4Interface("169.254.8.8/16"),)
+    sysctl = "net/ipv4/conf/eth0/log_martians"
+    with netlink() as (adapter, path):
+        veth = replace(VETH, local=local, sysctls=((sysctl, "1"),))
+        await adapter.create_namespace(path, [veth])
+        assert inside(path, "cat", f"/proc/sys/{sysctl}") == "1\n"
+        eth0 = json.loads(inside(path, "ip", "-j", "addr", "show", "eth0"))[0]["addr_info"]
+        assert [each["local"] for each in eth0] == ["10.1.0.2", "169.254.8.8"]
+        await adapter.remove_namespace(path)
+        absent = (("net/ipv4/conf/eth0/nosuch", "1"),)
+        wrong = replace(VETH, host_name="veth0000002", sysctls=absent)
+        with pytest.raises(SystemFailure, match="failed to set sysctl net/ipv4/conf/eth0/nosuch=1"):
+            await adapter.create_namespace(path, [wrong])
+        assert not await trio.Path(path).exists()
+
+
+@pytest.mark.parametrize(("mode", "number"), [("l2", 0), ("l3", 1), ("l3s", 2)])
+def test_ipvlan_is_asked_for_as_the_kernel_reads_it(mode: str, number: int) -> None:
+    plan = replace(VETH, kind="ipvlan", mode=mode, mac="", bridge="up0")
+    found = attributes.of_link(endpoint._child(plan, 7, 9))
+    assert attributes.kind_of(found) == ("ipvlan", {1: struct.pack("=H", number)})
+    assert attributes.text(found[attributes.IFNAME]) == "eth0"
+    assert found[attributes.LINK] == struct.pack("=I", 7)
+    assert found[attributes.NET_NS_FD] == struct.pack("=I", 9)
+    assert attributes.ADDRESS not in found  # it has its parent's
+
+
+@pytest.mark.parametrize(
+    ("mode", "number"), [("private", 1), ("vepa", 2), ("bridge", 4), ("passthru", 8)]
+)
+def test_macvlan_is_asked_for_as_the_kernel_reads_it(mode: str, number: int) -> None:
+    plan = replace(VETH, kind="macvlan", mode=mode, bridge="up0")
+    found = attributes.of_link(endpoint._child(plan, 7, 9))
+    assert attributes.kind_of(found) == ("macvlan", {1: struct.pack("=I", number)})
+    assert found[attributes.ADDRESS] == bytes.fromhex(VETH.mac.replace(":", ""))
+    assert found[attributes.LINK] == struct.pack("=I", 7)
+    assert found[attributes.NET_NS_FD] == struct.pack("=I", 9)

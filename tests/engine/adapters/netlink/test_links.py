@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import struct
 from ipaddress import IPv4Interface, IPv4Network
 
 import pytest
+from msgspec.structs import replace
 
 from engine.adapters.netlink import links
 from engine.domain.networks.ports import BridgeSpec
-from engine.errors import Conflict
+from engine.errors import Conflict, SystemFailure
+from tests.engine.adapters.netlink import attributes
 from tests.integration.network_lab import in_lab, run
 
 pytestmark = pytest.mark.integration
@@ -108,3 +110,23 @@ async def test_removal_takes_only_our_bridge() -> None:
     links.remove_link("t0", SPEC.alias)
     assert links.survey("t0").bridge_alias is None
     links.ensure_bridge(replace(SPEC, mtu=1500))
+
+
+def test_vlan_and_dummy_are_asked_for_as_the_kernel_reads_them() -> None:
+    vlan = attributes.of_link(links._new_link("eth0.10", "vlan", [("IFLA_VLAN_ID", 10)], 3))
+    assert attributes.kind_of(vlan) == ("vlan", {1: struct.pack("=H", 10)})
+    assert attributes.text(vlan[attributes.IFNAME]) == "eth0.10"
+    assert vlan[attributes.LINK] == struct.pack("=I", 3)
+    dummy = attributes.of_link(links._new_link("dm-0123456789ab", "dummy", []))
+    assert attributes.kind_of(dummy) == ("dummy", {})
+    assert attributes.LINK not in dummy
+
+
+@in_lab
+async def test_parent_must_be_there_or_have_a_name_to_make_it_by() -> None:
+    links.ensure_parent("lo", "trimaran:e1")
+    with pytest.raises(SystemFailure, match="-o parent interface was not found on the host: no0"):
+        links.ensure_parent("no0.10", "trimaran:e1")
+    for name in ("no0", "lo.x"):
+        with pytest.raises(SystemFailure, match=f"invalid subinterface vlan name {name}"):
+            links.ensure_parent(name, "trimaran:e1")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 import pytest
 import trio
+from msgspec.structs import replace
 from trio.testing import wait_all_tasks_blocked
 
 from engine.adapters.nft.firewall import NftFirewall
@@ -90,3 +90,27 @@ async def test_changes_of_others_are_told_and_our_own_are_not() -> None:
         await wait_all_tasks_blocked(0.05)
         assert told == 1
         nursery.cancel_scope.cancel()
+
+
+@in_lab
+async def test_exemptions_are_in_both_families_for_whose_packets_pass_there() -> None:
+    for family in ("iptables", "ip6tables"):
+        run(family, "-P", "FORWARD", "DROP")
+    both = replace(NET, bridge="br6", subnet6=IPv6Network("fd00::/64"))
+    firewall = NftFirewall("e1")
+    await firewall.load(FirewallPlan((NET, both), frozenset()))
+    assert [run("iptables", "-S", "FORWARD").count(each) for each in ("br0", "br6")] == [2, 2]
+    assert [run("ip6tables", "-S", "FORWARD").count(each) for each in ("br0", "br6")] == [0, 2]
+    run("ip6tables", "-F", "FORWARD")
+    assert await firewall.drift(FirewallPlan((NET, both), frozenset()))
+
+
+@in_lab
+async def test_sctp_ports_are_diverted_like_any_others() -> None:
+    signal = PortForward("sctp", None, 2905, IPv4Address("10.0.0.2"), 2905)
+    firewall = NftFirewall("e1")
+    await firewall.load(replace(PLAN, forwards=frozenset([signal])))
+    listed = run("nft", "list", "map", "inet", "trimaran-e1", "any4")
+    assert "sctp . 2905 : 10.0.0.2 . 2905" in listed
+    await firewall.change(PLAN, Change(remove=(signal,)))
+    assert "sctp" not in run("nft", "list", "map", "inet", "trimaran-e1", "any4")

@@ -8,6 +8,7 @@ from engine.adapters.nft import foreign
 from engine.adapters.nft.foreign import Chain, Exemption
 
 FORWARD = Chain("ip", "filter", "FORWARD")
+FORWARD6 = Chain("ip6", "filter", "FORWARD")
 USER = Chain("ip", "filter", "DOCKER-USER")
 OURS = "trimaran:e1"
 
@@ -38,9 +39,10 @@ def test_forward_chains_of_others_and_docker_user_are_candidates() -> None:
         {"chain": {"family": "ip", "table": "filter", "name": "INPUT", "hook": "input"}},
         {"chain": {"family": "ip", "table": "filter", "name": "DOCKER-USER"}},
         {"chain": {"family": "inet", "table": "mine", "name": "forward", "hook": "forward"}},
+        {"chain": {"family": "ip6", "table": "filter", "name": "FORWARD", "hook": "forward"}},
         {"chain": {"family": "bridge", "table": "x", "name": "forward", "hook": "forward"}},
     ]
-    assert foreign.forward_chains(listed, "mine") == [FORWARD, USER]
+    assert foreign.forward_chains(listed, "mine") == [FORWARD, USER, FORWARD6]
 
 
 @pytest.mark.parametrize(

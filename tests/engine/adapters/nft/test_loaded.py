@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Any
+
+from msgspec.structs import replace
 
 from engine.adapters.nft import loaded, ruleset
 from engine.domain.networks.ports import BridgeRules, FirewallPlan, PortForward

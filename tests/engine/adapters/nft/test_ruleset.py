@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+from msgspec.structs import replace
 
 from engine.adapters.nft import ruleset
 from engine.domain.networks.ports import BridgeRules, Change, FirewallPlan, PortForward

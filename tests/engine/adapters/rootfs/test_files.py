@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from engine.adapters.rootfs import paths
 from engine.adapters.rootfs.files import HostFiles
 from engine.errors import Forbidden, InvalidParameter, NotFound
 from engine.models.files import Bind, Change, Extraction, Kind, Root
@@ -141,3 +143,22 @@ async def test_places_for_mounts_are_made(rig: Rig) -> None:
     bind = Bind(str(rig.base / "volume"), "/srv/deep/place")
     await rig.files.make_places(rig.root(bind))
     assert (rig.base / "upper" / "srv" / "deep" / "place").is_dir()
+
+
+async def test_what_goes_between_the_look_and_the_reading_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = Rig(tmp_path)
+    found = paths.Place.stat
+
+    def gone(place: paths.Place) -> os.stat_result:
+        seen = found(place)
+        place.name = "gone"
+        return seen
+
+    monkeypatch.setattr(paths.Place, "stat", gone)
+    with pytest.raises(NotFound, match="Could not find the file"):
+        await unpacked(rig.files.archive(rig.root(), "/etc/motd", MISSING))
+    monkeypatch.setattr(paths, "describe", lambda *_: os.stat("/nothing/there"))
+    with pytest.raises(NotFound, match="Could not find the file"):
+        await rig.files.stat(rig.root(), "/etc/motd", MISSING)

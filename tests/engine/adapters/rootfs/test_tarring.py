@@ -8,6 +8,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from engine.adapters.rootfs.tarring import TarWriter
 
 
@@ -95,3 +97,14 @@ def test_a_tree_deeper_than_pythons_recursion_is_no_problem(tmp_path: Path) -> N
         assert len(archive.getmembers()) == 1200
     # pytest's own way of removing old directories is recursive.
     subprocess.run(["rm", "-r", tmp_path / "d"], check=True, timeout=30)
+
+
+def test_what_has_become_another_kind_since_it_was_seen_is_taken_for_gone(tmp_path: Path) -> None:
+    (tmp_path / "was").symlink_to("anywhere")
+    seen = os.stat(tmp_path / "was", follow_symlinks=False)
+    (tmp_path / "was").unlink()
+    (tmp_path / "was").mkdir()
+    fd = os.open(tmp_path, os.O_PATH)
+    with tempfile.TemporaryFile() as out, pytest.raises(FileNotFoundError):
+        TarWriter(out.fileno()).add(fd, "was", "was", seen)
+    os.close(fd)

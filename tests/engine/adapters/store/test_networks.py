@@ -14,11 +14,17 @@ from engine.adapters.store.service import StoreService
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Journal
 from engine.domain.events.messages import Commit
-from engine.domain.networks.records import NetworkRecord
+from engine.domain.networks.records import NetworkRecord, Room
 from supervisors import Mailbox
 
 RECORD = NetworkRecord(
-    id="n1", name="front", driver="bridge", created="", subnet="10.0.0.0/24", auxiliary={"a": "b"}
+    id="n1",
+    name="front",
+    driver="bridge",
+    created="",
+    subnet="10.0.0.0/24",
+    auxiliary={"a": "b"},
+    more=[Room(subnet="10.1.0.0/24", gateway="10.1.0.1")],
 )
 
 

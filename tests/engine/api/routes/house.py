@@ -53,6 +53,7 @@ class House:
         self.bus = EventBus(self.log)
         self.storage = storage(FakeDisk(), FakeContainerd(), self.images.images)
         self.managed = Managed(FakeMachine(), FakeStore(), lambda _: False, lambda: False)
+        self.system = system()
         self.operators = Operators(
             Supervisor("root").status, Vigil({}), Restoring(), Pulse(), (Settings(), {})
         )
@@ -105,7 +106,7 @@ class House:
             managed=self.managed,
             events=Events(self.bus),
             networks=daemon.networks,
-            system=system(),
+            system=self.system,
             disk=DiskReport(daemon.containers, self.images.images, daemon.volumes),
             volumes=daemon.volumes,
             storage=self.storage,

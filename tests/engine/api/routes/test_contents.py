@@ -65,7 +65,7 @@ async def test_changes_are_a_list_or_null_and_export_is_a_tar(tmp_path: Path) ->
         assert found == [{"Path": "/a", "Kind": 1}]
         at.daemon.machine.files.entries = {"/a": b"1"}
         answer = await at.ask("GET", "/containers/web/export")
-        assert (answer.body, answer.headers["Content-Type"]) == (b"1", "application/x-tar")
+        assert (answer.body, answer.headers["Content-Type"]) == (b"1", "application/octet-stream")
 
 
 async def test_commit_takes_its_parameters_and_perhaps_a_config(tmp_path: Path) -> None:

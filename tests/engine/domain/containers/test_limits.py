@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from engine.domain.containers.limits import check_limits, parse_set
 from engine.domain.containers.sysinfo import SysInfo

@@ -36,3 +36,8 @@ def test_no_other_column_may_be_called_pid() -> None:
         check_arguments("-e -o ppid=PID")
     check_arguments("-e -o pid=PID")
     check_arguments("-ef")
+
+
+def test_a_nul_is_refused_before_ps_is_asked() -> None:
+    with pytest.raises(InvalidParameter, match="NUL"):
+        check_arguments("a\0b")

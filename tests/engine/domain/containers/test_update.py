@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from engine.domain.containers.update import encoded, merged
-from engine.errors import Conflict
+from engine.errors import Conflict, EngineError, InvalidParameter, SystemFailure
 from engine.models.containers import HostConfig, RestartPolicy, ThrottleDevice, UpdateRequest
 from tests.engine.domain.containers.oci.plans import plan
+from tests.engine.domain.containers.rooms import running
 
 MB = 1 << 20
 
@@ -79,3 +81,18 @@ def test_what_is_unlimited_again_is_told_as_minus_one() -> None:
 def test_throttled_devices_are_no_part_of_an_update() -> None:
     throttled = [ThrottleDevice(path="/dev/nosuch", rate=1)]
     assert limits_of(HostConfig(blkio_device_read_bps=throttled, oom_kill_disable=False)) == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [("memory.max: invalid argument: unknown", InvalidParameter), ("no shim", SystemFailure)],
+)
+async def test_a_limit_that_the_kernel_does_not_take_is_the_requests_fault(
+    tmp_path: Path, said: str, kind: type[EngineError]
+) -> None:
+    async with running(tmp_path) as daemon:
+        cell = await daemon.run("web")
+        daemon.runtime.failures["tasks.update"] = SystemFailure(said)
+        with pytest.raises(kind, match="Cannot update container"):
+            await daemon.containers.update("web", UpdateRequest(cpu_shares=7))
+        assert cell.record.host.cpu_shares == 0

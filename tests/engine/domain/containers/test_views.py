@@ -143,3 +143,13 @@ def test_summary_is_a_line_of_docker_ps() -> None:
 )
 def test_arguments_with_a_space_are_quoted(argv: list[str], text: str) -> None:
     assert views.command_line(container(config=ContainerConfig(cmd=argv))) == text
+
+
+def test_files_have_paths_from_the_first_start_on() -> None:
+    one = cell(1, state=State(status=Status.CREATED))
+    assert (views.inspect(one, DIRECTORY).hosts_path, views.inspect(one, DIRECTORY).log_path) == (
+        "",
+        "",
+    )
+    tried = cell(1, state=State(status=Status.CREATED, error="why"))
+    assert views.inspect(tried, DIRECTORY).hosts_path == f"{DIRECTORY}/hosts"

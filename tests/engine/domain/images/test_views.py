@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from engine.domain.images.catalogue import Catalogue
 from engine.domain.images.config import parse_config

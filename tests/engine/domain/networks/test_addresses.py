@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain.networks.addresses import AddressAllocator, host_interface, mac_of
+from engine.domain.networks.addresses import AddressAllocator, Addresses, host_interface, mac_of
 from engine.errors import Conflict, InvalidParameter, SystemFailure
 
 GATEWAY = IPv4Address("10.0.0.1")
@@ -73,3 +73,24 @@ def test_mac_follows_the_address() -> None:
 
 def test_host_interface_fits_the_kernels_fifteen_characters() -> None:
     assert host_interface("abcdef0123456789") == "vethabcdef0"
+
+
+def test_next_subnet_gives_where_the_first_is_full() -> None:
+    addresses = Addresses(allocator("10.0.0.0/30"), AddressAllocator(IPv4Network("10.1.0.0/30")))
+    given = [str(addresses.take_next()) for _ in range(3)]
+    assert given == ["10.0.0.2", "10.1.0.1", "10.1.0.2"]
+    with pytest.raises(SystemFailure, match="no available IPv4 addresses"):
+        addresses.take_next()
+    addresses.free(IPv4Address("10.0.0.2"))
+    assert IPv4Address("10.0.0.2") not in addresses
+    assert str(addresses.take_next()) == "10.0.0.2"
+
+
+def test_chosen_address_is_of_the_subnet_that_it_is_in() -> None:
+    addresses = Addresses(allocator(), AddressAllocator(IPv4Network("10.1.0.0/24")))
+    addresses.take(IPv4Address("10.1.0.1"))
+    assert IPv4Address("10.1.0.1") in addresses
+    with pytest.raises(Conflict, match="Address already in use"):
+        addresses.take(IPv4Address("10.1.0.1"))
+    with pytest.raises(InvalidParameter, match="does not belong to any"):
+        addresses.take(IPv4Address("10.2.0.1"))

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from engine.domain.networks import endpoints
 from engine.domain.networks.book import Book
-from engine.domain.networks.records import Endpoint, EndpointWish, NetworkRecord
+from engine.domain.networks.records import Endpoint, EndpointWish, NetworkRecord, Room
 from engine.errors import EngineError, InvalidParameter
 
 FRONT = NetworkRecord(
@@ -143,3 +143,33 @@ def test_interface_is_planned_from_the_endpoint() -> None:
     assert (beside.gateway, beside.gateway6) == (None, None)
     quiet = msgspec.structs.replace(BOTH, icc=False)
     assert endpoints.veth_plan(quiet, endpoint, "alias", default_route=True).isolated
+
+
+def test_prefix_and_gateway_are_of_the_subnet_that_the_address_is_in() -> None:
+    several = msgspec.structs.replace(
+        FRONT,
+        driver="macvlan",
+        parent="eth0",
+        more=[Room(subnet="10.2.0.0/16", gateway="10.2.0.1", auxiliary={"router": "10.2.0.2"})],
+    )
+    assert (made(several).prefix, made(several).gateway) == (24, "10.1.0.1")
+    found = made(several, ip="10.2.3.4")
+    assert (found.ip, found.prefix, found.gateway) == ("10.2.3.4", 16, "10.2.0.1")
+    with pytest.raises(EngineError, match="Address already in use"):
+        made(several, ip="10.2.0.2")
+
+
+def test_options_and_link_local_addresses_are_in_the_plan() -> None:
+    options = {
+        "com.docker.network.endpoint.ifname": "front0",
+        "com.docker.network.endpoint.sysctls": "net.ipv4.conf.IFNAME.log_martians=1",
+    }
+    found = made(FRONT, options=options, local=["169.254.8.8", "fe80::8"])
+    plan = endpoints.veth_plan(FRONT, found, "x", default_route=True)
+    assert plan.name == "front0"
+    assert plan.sysctls == (("net/ipv4/conf/front0/log_martians", "1"),)
+    assert [str(each) for each in plan.local] == ["169.254.8.8/16", "fe80::8/64"]
+    with pytest.raises(EngineError, match="interface name front0 is already in use"):
+        endpoints.make(book(FRONT), FRONT, EndpointWish(options=options), "", [found])
+    with pytest.raises(InvalidParameter, match="invalid link-local IP address: x"):
+        made(FRONT, local=["x"])

@@ -75,3 +75,17 @@ def test_who_is_on_predefined_networks_alone_or_in_anothers_namespace_needs_none
     hosts = attachment(ENDPOINT)
     hosts.sandbox = msgspec.structs.replace(hosts.sandbox, netns_path=None)
     assert scope(book(), hosts) is None
+
+
+def test_names_are_looked_for_where_the_way_leads_out_first_then_by_the_networks_names() -> None:
+    made, endpoints = book(), []
+    for number, (name, gateway) in enumerate(
+        (("aaa", ""), ("zzz", "10.9.0.1"), ("mmm", "10.8.0.1"))
+    ):
+        network = msgspec.structs.replace(FRONT, id=f"o{number}", name=name)
+        made.put(network)
+        place = {"network_id": network.id, "network_name": name, "gateway": gateway}
+        endpoints.append(msgspec.structs.replace(ENDPOINT, **place))
+    found = scope(made, attachment(*endpoints))
+    assert found is not None
+    assert [each.network_name for each in found.presences] == ["mmm", "zzz", "aaa"]

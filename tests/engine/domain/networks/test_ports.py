@@ -23,7 +23,7 @@ def test_change_is_something_when_anything_comes_or_goes() -> None:
 
 @pytest.mark.parametrize("name", ["new_bridges", "old_bridges"])
 def test_bridges_are_changes_too(name: str) -> None:
-    rules = BridgeRules.__new__(BridgeRules)  # any will do
+    rules = BridgeRules(bridge="br0", subnet=None)
     assert Change(**{name: (rules,)})
 
 

@@ -101,5 +101,9 @@ def test_ipv6_address_of_the_bridge_and_range_of_its_containers() -> None:
         "fd00:1::9",
         "fd00:1::1:0/112",
     )
-    assert (record.gateway, record.exit, record.exit6) == ("10.0.0.1", "10.0.0.254", "fd00:1::9")
+    assert (record.gateway, record.rooms(4)[0].exit, record.rooms(6)[0].exit) == (
+        "10.0.0.1",
+        "10.0.0.254",
+        "fd00:1::9",
+    )
     assert str(predefined.bridge_spec(record, "a").address6) == "fd00:1::9/64"

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from engine.domain.networks.predefined import bridge_spec
 from engine.domain.networks.requests import configured, draft
 from engine.errors import EngineError, Forbidden, InvalidParameter, NotFound, Unavailable
 from engine.models.networks import IPAM, IPAMConfig, NetworkCreateRequest
@@ -165,3 +167,51 @@ def test_configuration_network_lends_what_it_holds() -> None:
     )
     with pytest.raises(InvalidParameter, match="depends on a configuration network"):
         configured(request(IPAMConfig(subnet="10.9.0.0/24")), source)
+
+
+def test_macvlan_may_have_several_subnets_of_a_family() -> None:
+    record = draft(
+        request(
+            IPAMConfig(subnet="10.0.0.0/24", gateway="10.0.0.9"),
+            IPAMConfig(subnet="fd00::/64"),
+            IPAMConfig(subnet="10.1.0.0/24", auxiliary_addresses={"router": "10.1.0.3"}),
+            IPAMConfig(subnet="10.2.0.0/24", gateway="10.2.0.7", ip_range="10.2.0.128/25"),
+            driver="macvlan",
+            enable_ipv6=True,
+            options={"parent": "eth0"},
+        ),
+        {},
+        0,
+    )
+    found = [(each.subnet, each.gateway, each.ip_range) for each in record.rooms(4)]
+    assert found == [
+        ("10.0.0.0/24", "10.0.0.9", ""),
+        ("10.1.0.0/24", "10.1.0.1", ""),
+        ("10.2.0.0/24", "10.2.0.7", "10.2.0.128/25"),
+    ]
+    assert record.rooms(4)[1].auxiliary == {"router": "10.1.0.3"}
+    assert [each.subnet for each in record.rooms(6)] == ["fd00::/64"]
+
+
+def test_subnets_of_one_network_do_not_overlap() -> None:
+    twice = IPAMConfig(subnet="10.0.0.0/16"), IPAMConfig(subnet="10.0.7.0/24")
+    with pytest.raises(Forbidden, match="Pool overlaps with other one on this address space"):
+        draft(request(*twice, driver="ipvlan"), {}, 0)
+
+
+def test_configuration_may_have_several_subnets_and_is_taken_over_whole() -> None:
+    several = IPAMConfig(subnet="10.0.0.0/24"), IPAMConfig(subnet="10.1.0.0/24", gateway="10.1.0.4")
+    source = draft(request(*several, config_only=True), {}, 0)
+    asked = configured(NetworkCreateRequest(name="m", driver="macvlan"), source)
+    assert [each.subnet for each in draft(asked, {}, 0).rooms(4)] == ["10.0.0.0/24", "10.1.0.0/24"]
+    with pytest.raises(Forbidden, match="bridge driver doesn't support multiple subnets"):
+        draft(configured(NetworkCreateRequest(name="m"), source), {}, 0)
+
+
+def test_bridge_may_be_without_an_address_of_its_own() -> None:
+    asked = request(options={"com.docker.network.bridge.inhibit_ipv4": "true"})
+    record = msgspec.structs.replace(
+        draft(asked, {}, 1500), subnet="10.0.0.0/24", gateway="10.0.0.1"
+    )
+    assert bridge_spec(record, "trimaran:e1").address is None
+    assert bridge_spec(msgspec.structs.replace(record, bare=False), "trimaran:e1").address

@@ -202,8 +202,8 @@ async def test_connected_network_brings_interface_route_and_name(autojump_clock:
         assert sandbox.endpoints[1].ip == "172.19.0.9"
         assert room.links.gateways[first.key] == ("eth1", "172.19.0.1", "")
         presences = room.resolver.scopes["c"].presences
-        assert [p.network_name for p in presences] == ["zeta", "alpha"]
-        assert presences[1].names == ["c", "db"]
+        assert [p.network_name for p in presences] == ["alpha", "zeta"]
+        assert presences[0].names == ["c", "db"]
         with pytest.raises(Forbidden, match="endpoint with name c already exists in network alpha"):
             await networks.connect("c", "alpha", wish)
 

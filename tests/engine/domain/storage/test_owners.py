@@ -37,6 +37,7 @@ KNOWN = Known(
         ("state.db", "state"),
         ("state.db-wal", "state"),
         ("engine.json", "state"),
+        ("buildkitd/cache.db", "staging"),
         ("runtimes", "state"),
         ("lock", "state"),
         ("state.copy.db-wal", "state"),

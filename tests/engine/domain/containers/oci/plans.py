@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from engine.domain.containers.oci.plan import SpecPlan
 from engine.models.containers import ContainerConfig, HostConfig

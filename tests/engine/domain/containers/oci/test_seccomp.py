@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine.domain.containers.oci.capabilities import DEFAULT_CAPABILITIES
 from engine.domain.containers.oci.plan import SpecPlan
