@@ -65,6 +65,15 @@ class Window:
         self._left = min(MOST_CREDIT, (self._left or 0) + count)
         self._more.set()
 
+    def has(self, count: int) -> bool:
+        """Is there credit for so many at once?"""
+        return self._left is None or self._left >= count
+
+    def spend(self, count: int) -> None:
+        """What it `has`."""
+        if self._left is not None:
+            self._left -= count
+
     async def take(self, wanted: int) -> int:
         """As many of those as there is credit for, at least one; waits until there is."""
         while self._left == 0:
@@ -98,6 +107,25 @@ class Feed:
         if closed is None or closed.code in UNSPEAKABLE:
             return b""
         return close_frame(closed.code, closed.reason or "")
+
+    @property
+    def outlet(self) -> Feed | None:
+        """To write to at once; None over TLS."""
+        return self if self._stream.socket is not None else None
+
+    def ready(self, count: int) -> bool:
+        """Could it take so many frames now?"""
+        open = self._connection.closed is None
+        return open and self._stream.free and self._window.has(count)
+
+    def offer(self, data: bytes, count: int) -> bool:
+        """So many whole frames, without waiting, while it is ready; `flush` writes what this leaves."""
+        self._window.spend(count)
+        return self._stream.offer(data)
+
+    async def flush(self) -> None:
+        """As fast as the client takes it."""
+        await self.say(b"")
 
     async def send(self, frames: Sequence[bytes]) -> None:
         """As fast as the client takes them. Waits while it does not."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 import trio
 
 from engine.api.hijack import HijackedStream
+from engine.api.outlets import write_now
 
 TEXT, BINARY, CLOSE = 0x81, 0x82, 0x88
 """The first byte of a whole message (RFC 6455, 5.2): the last fragment, and the kind."""
@@ -49,14 +50,28 @@ class FrameStream(HijackedStream):
         self.closing: Callable[[], bytes] = bytes
         """The close frame to end with when there has been none; b"" when nothing is to be said."""
         self._closed = False
+        self._left = b""
+
+    @property
+    def free(self) -> bool:
+        """Nobody writes, so whole frames may be offered; never over TLS."""
+        idle = not (self.cut or self._left or self._turn.locked())
+        return idle and self.socket is not None
+
+    def offer(self, frames: bytes) -> bool:
+        """Write without waiting, while it is free. False: the rest goes before whatever is sent next."""
+        assert self.socket is not None
+        self._left = write_now(self.socket, frames)
+        return not self._left
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         async with self._turn:
             if self.cut:
                 raise trio.BrokenResourceError("the last frame was cut off")
             await trio.lowlevel.checkpoint_if_cancelled()  # while not a byte of it is written
+            left, self._left = self._left, b""
             self.cut = True
-            await super().send_all(data)
+            await super().send_all(left + data if left else data)
             self.cut = False
             self._closed = self._closed or data[:1] == CLOSE_BYTE
 

@@ -13,6 +13,7 @@ import trio
 from quart import request
 from trio_websocket import WebSocketConnection, wrap_server_stream
 
+from engine.api.outlets import ChunkOutlet
 from engine.errors import InvalidParameter
 
 if TYPE_CHECKING:
@@ -34,6 +35,14 @@ class HijackedStream(trio.abc.HalfCloseableStream):
         self._stream = stream
         self._prefix = bytes(prefix)
         self._eof = eof
+
+    @property
+    def socket(self) -> trio.socket.SocketType | None:
+        """The socket, to write to at once; None over TLS."""
+        below = self._stream
+        if isinstance(below, HijackedStream):
+            return below.socket
+        return below.socket if isinstance(below, trio.SocketStream) else None
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Bytes of the client; b"" at the end of its input, which is not the end of ours."""
@@ -91,6 +100,15 @@ class Link:
     def local(self) -> bool:
         """Whether it is a unix socket, which no browser reaches."""
         return self._connection.family == socket.AF_UNIX
+
+    def outlet(self) -> ChunkOutlet | None:
+        """To write chunks of this request's streamed response at once; None over TLS and for HTTP/1.0."""
+        if (
+            not isinstance(self.stream, trio.SocketStream)
+            or self._exchange.scope["http_version"] != "1.1"
+        ):
+            return None
+        return ChunkOutlet(self._connection, self.stream.socket)
 
     async def hijack(self, head: bytes) -> HijackedStream:
         """Stop HTTP on this connection, write the head, and hand the stream over."""

@@ -14,7 +14,7 @@ from engine.api.frames import BINARY, TEXT, frame
 from engine.api.queries import query_text
 from engine.api.responses import empty_response
 from engine.api.routes.events import Asked, asked
-from engine.domain.events.facade import Event, Events
+from engine.domain.events.facade import Aside, Event, Events
 from engine.errors import InvalidParameter
 
 JSON, MSGPACK = "json", "msgpack"
@@ -33,6 +33,9 @@ class Frames:
 
     def of(self, batch: Sequence[Event]) -> list[bytes]:
         return [self._one(event) for event in batch]
+
+    def joined(self, batch: Sequence[Event]) -> bytes:
+        return b"".join(self.of(batch))
 
     def _one(self, event: Event) -> bytes:
         made = self._made.get(event.seq)
@@ -74,13 +77,16 @@ def register(app: QuartTrio, events: Events, engine_id: str) -> None:
                     NOT_YET, f"event {wanted.since_seq} is not there: the newest is {head}"
                 )
             frames = formats[chosen]
-            async with aclosing(_stream(events, wanted, head)) as batches:
+            aside = events.aside(wanted.filter, frames.joined, feed.outlet)
+            async with aclosing(_stream(events, wanted, head, aside)) as batches:
                 async for batch in batches:
                     await feed.send(frames.of(batch))
         return empty_response(200)
 
 
-def _stream(events: Events, wanted: Asked, head: int) -> AsyncGenerator[Sequence[Event], None]:
+def _stream(
+    events: Events, wanted: Asked, head: int, aside: Aside | None
+) -> AsyncGenerator[Sequence[Event], None]:
     """From the number that hello says, unless another beginning was asked for."""
     now = wanted.since_seq is None and wanted.since_ns is None and wanted.until_ns is None
     return events.stream(
@@ -88,6 +94,7 @@ def _stream(events: Events, wanted: Asked, head: int) -> AsyncGenerator[Sequence
         since_ns=wanted.since_ns,
         since_seq=head if now else wanted.since_seq,
         until_ns=wanted.until_ns,
+        aside=aside,
     )
 
 

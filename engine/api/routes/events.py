@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 from quart import Response
 from quart_trio import QuartTrio
 
+from engine.api.hijack import link
+from engine.api.outlets import chunk
 from engine.api.queries import query_filters, query_text
 from engine.api.responses import stream_response
 from engine.api.routes.rooms import Rooms
 from engine.api.routes.streams import moment
-from engine.domain.events.facade import EventFilter
+from engine.domain.events.facade import Event, EventFilter
 from engine.errors import InvalidParameter
 
 SECOND = 1_000_000_000
@@ -31,19 +33,31 @@ class Asked(msgspec.Struct, frozen=True):
 def register(app: QuartTrio, rooms: Rooms) -> None:
     @app.get("/events")
     async def events() -> Response:
-        wanted = asked()
+        wanted, current = asked(), link()
+        outlet = current.outlet() if current is not None else None
         stream = rooms.events.stream(
             wanted.filter,
             since_ns=wanted.since_ns,
             since_seq=wanted.since_seq,
             until_ns=wanted.until_ns,
+            aside=rooms.events.aside(wanted.filter, chunk_of, outlet),
         )
 
         async def lines() -> AsyncIterator[bytes]:
             async for batch in stream:
-                yield b"".join([event.body + b"\n" for event in batch])
+                yield lines_of(batch)
 
         return stream_response(lines())
+
+
+def lines_of(batch: Sequence[Event]) -> bytes:
+    """One JSON object a line."""
+    return b"".join([event.body + b"\n" for event in batch])
+
+
+def chunk_of(batch: Sequence[Event]) -> bytes:
+    """The same as it is on the wire."""
+    return chunk(lines_of(batch))
 
 
 def asked() -> Asked:

@@ -10,7 +10,7 @@ publisher's own steps with it, for as long as it takes to write to them all.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 import trio
 
@@ -21,6 +21,9 @@ WINDOW = 2048
 PAGE = 128  # what a subscriber that stopped reading keeps in memory
 FANOUT = 4
 """Subscribers that are awake at a time because of news."""
+
+Aside = Callable[[int], Awaitable[int]]
+"""Where a subscriber that has had all up to a number waits for more; the number from which it reads on."""
 
 
 class EventBus:
@@ -70,21 +73,27 @@ class EventBus:
         return await trio.to_thread.run_sync(self._log.last_seq_before, time_ns)
 
     async def follow(
-        self, after_seq: int, *, stop_at: int | None = None
+        self, after_seq: int, *, stop_at: int | None = None, aside: Aside | None = None
     ) -> AsyncGenerator[Sequence[Event], None]:
         """Batches of events after `after_seq`, for ever or up to number `stop_at`."""
         position = after_seq
         self.listeners += 1
         try:
             while stop_at is None or position < stop_at:
-                batch = await self._page(position)
-                if not batch:
-                    await self._wait()
+                if aside is not None and position >= self._head:
+                    position = await aside(position)
                     continue
+                batch = await self.next(position)
                 position = batch[-1].seq
                 yield batch
         finally:
             self.listeners -= 1
+
+    async def next(self, position: int) -> Sequence[Event]:
+        """Some of what comes after `position`, as soon as there is something."""
+        while not (batch := await self._page(position)):
+            await self._wait()
+        return batch
 
     async def history(self, text: str) -> Sequence[Event]:
         return await trio.to_thread.run_sync(self._log.history, text)

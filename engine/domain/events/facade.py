@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from functools import partial
+from weakref import WeakValueDictionary
 
 import trio
 
-from engine.domain.events.bus import EventBus
+from engine.domain.events.audience import Audience, Form, Outlet
+from engine.domain.events.bus import Aside, EventBus
 from engine.domain.events.filters import EventFilter
 from engine.domain.events.messages import Batch, Commit, Document, Intent, NewEvent
 from engine.domain.events.records import Event
 from engine.errors import Unavailable
 from supervisors import Mailbox, ServiceCrashed
 
-__all__ = ["Batch", "Document", "Event", "EventFilter", "Events", "Intent", "Journal", "NewEvent"]
+__all__ = [
+    "Aside",
+    "Batch",
+    "Document",
+    "Event",
+    "EventFilter",
+    "Events",
+    "Form",
+    "Intent",
+    "Journal",
+    "NewEvent",
+    "Outlet",
+]
 
 COMMIT_DEADLINE = 15.0
 
@@ -47,6 +61,7 @@ class Events:
 
     def __init__(self, bus: EventBus) -> None:
         self._bus = bus
+        self._audiences: WeakValueDictionary[object, Audience] = WeakValueDictionary()
 
     @property
     def listeners(self) -> int:
@@ -61,6 +76,16 @@ class Events:
         and a container's timeline has not."""
         return await self._bus.history(text)
 
+    def aside(self, wanted: EventFilter, form: Form, outlet: Outlet | None) -> Aside | None:
+        """A place among those who want the same in the same form; None without an outlet to tell it through."""
+        if outlet is None:
+            return None
+        key = (form, wanted.key)
+        audience = self._audiences.get(key)
+        if audience is None:
+            audience = self._audiences[key] = Audience(self._bus, wanted, form)
+        return partial(audience.attend, outlet)
+
     async def stream(
         self,
         wanted: EventFilter,
@@ -68,8 +93,10 @@ class Events:
         since_ns: int | None = None,
         since_seq: int | None = None,
         until_ns: int | None = None,
+        aside: Aside | None = None,
     ) -> AsyncGenerator[Sequence[Event], None]:
         """Batches of matching events. `until_ns` in the past replays and ends; in the future it ends then.
+        Without it, whoever has had all is told what comes `aside`, if given.
 
         Times choose among the rows that were there before; what comes is told whatever its date.
         """
@@ -91,28 +118,31 @@ class Events:
                     return False
             return wanted.matches(event)
 
-        async with aclosing(self._between(start, until_ns)) as batches:
+        async with aclosing(self._between(start, until_ns, aside)) as batches:
             async for batch in batches:
                 matching = [event for event in batch if chosen(event)]
                 if matching:
                     yield matching
 
     async def _between(
-        self, start: int, until_ns: int | None
+        self, start: int, until_ns: int | None, aside: Aside | None
     ) -> AsyncGenerator[Sequence[Event], None]:
         """As they come while there is time, then what else the log has of it."""
-        left = math.inf if until_ns is None else until_ns / 1e9 - time.time()
-        deadline = trio.current_time() + max(0.0, left)
+        if until_ns is None:
+            async with aclosing(self._bus.follow(start, aside=aside)) as endless:
+                async for batch in endless:
+                    yield batch
+            return
+        deadline = trio.current_time() + max(0.0, until_ns / 1e9 - time.time())
         async with aclosing(self._bus.follow(start)) as stream:
             while True:
-                batch: Sequence[Event] = ()
+                batch = ()
                 with trio.move_on_at(deadline):
                     batch = await anext(stream)
                 if not batch:
                     break
                 start = batch[-1].seq
                 yield batch
-        assert until_ns is not None
         stop_at = await self._bus.position_before(until_ns)
         async for batch in self._bus.follow(start, stop_at=stop_at):
             yield [event for event in batch if event.seq <= stop_at]

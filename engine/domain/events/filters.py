@@ -38,6 +38,8 @@ class EventFilter:
         for name in self._filters:
             if name not in NAMES:
                 raise InvalidParameter(f"invalid filter '{name}'")
+        self.key = tuple(sorted((name, tuple(values)) for name, values in self._filters.items()))
+        """The same for those that choose the same."""
 
     def matches(self, event: Event) -> bool:
         if not self._filters or event.gap:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socket
+
 import pytest
 import trio
 from trio.testing import memory_stream_pair, wait_all_tasks_blocked
@@ -53,3 +55,30 @@ async def test_frame_that_was_never_begun_is_not_cut() -> None:
     assert not stream.cut
     await stream.send_all(b"last")
     assert await left.receive_some() == b"last"
+
+
+async def test_rest_of_what_was_offered_goes_before_what_is_sent_next() -> None:
+    ours, theirs = socket.socketpair()
+    client = trio.SocketStream(trio.socket.from_stdlib_socket(theirs))
+    server = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
+    stream = FrameStream(HijackedStream(HijackedStream(server, b""), b""))
+    large = frame(b"x" * (4 << 20), TEXT)
+    async with client, server:
+        assert stream.free
+        assert stream.offer(frame(b"small", TEXT))
+        assert stream.free
+        assert not stream.offer(large)
+        assert not stream.free
+        wanted = frame(b"small", TEXT) + large + frame(b"ping", BINARY)
+        got = bytearray()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.send_all, frame(b"ping", BINARY))
+            while len(got) < len(wanted):
+                got += await client.receive_some()
+        assert got == wanted
+        assert stream.free
+
+
+def test_without_a_socket_nothing_is_offered() -> None:
+    _, right = memory_stream_pair()
+    assert not FrameStream(HijackedStream(right, b"")).free
