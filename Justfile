@@ -36,6 +36,10 @@ torture *args: setup
 surroundings *args: setup
     {{python}} -m pytest -m torture -s tests/integration/test_network_matrix.py "$@"
 
+# Kill the daemon at fifty moments of pull, load, commit and rmi; hostile archives in full size (some minutes).
+images *args: setup
+    {{python}} -m pytest -m torture -s tests/integration/test_image_crashes.py tests/integration/test_hostile_archives.py "$@"
+
 # Half an hour of mixed work: memory, descriptors and threads stay what they are (SOAK_SECONDS for less).
 soak *args: setup
     {{python}} -m pytest -m torture -s tests/integration/test_soak.py "$@"

@@ -19,6 +19,7 @@ from pathlib import Path
 from bench import fsyncs
 from bench.builds import BUILDS
 from bench.engines import Contestant, Dockerd, dockerd_program
+from bench.images import IMAGES
 from bench.listeners import LISTENED
 from bench.networks import NETWORKS
 from bench.report import line, page
@@ -61,6 +62,7 @@ class Bench:
             self._measure(self.wanted(WORKS), engines)
             self._measure(self.wanted(LISTENED), engines)
             self._measure(self.wanted(BUILDS), engines)
+            self._measure(self.wanted(IMAGES), engines, needs="docker-registry")
             self._measure(self.wanted(NETWORKS), engines)
             self._measure(self.wanted(fsyncs.COUNTS), engines, needs="strace")
         self._slow_disk()

@@ -25,6 +25,8 @@ class Scale:
     rounds: int = 15
     megabytes: int = 50
     containers: int = 200
+    image_megabytes: int = 500
+    images: int = 1000
     runs: int = 12
     files: int = 10_000
     steps: int = 20
@@ -36,7 +38,17 @@ class Scale:
 
 
 SMOKE = Scale(
-    rounds=2, megabytes=1, containers=4, runs=4, files=50, steps=4, traced=1, settle=0.2, idle=0.2
+    rounds=2,
+    megabytes=1,
+    containers=4,
+    image_megabytes=4,
+    images=5,
+    runs=4,
+    files=50,
+    steps=4,
+    traced=1,
+    settle=0.2,
+    idle=0.2,
 )
 
 
