@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 
 import trio
 
@@ -14,6 +14,7 @@ from engine.adapters.containerd.gen import content_grpc, content_pb2
 from engine.errors import Conflict, DeadlineExceeded, EngineError, Unavailable
 
 PIECE = 1024 * 1024
+AHEAD = 4  # pieces that may be on their way: containerd hashes and writes one while the next comes
 COMMIT_LIMIT = 120.0  # containerd syncs the file to disk
 LOCK_LIMIT = 2.0
 LOCK_RETRY = 0.05
@@ -29,6 +30,7 @@ class Writer:
         self.labels: dict[str, str] = {}
         self.offset = 0
         self.exists = False
+        self._ahead = 0
 
     async def open(self, ref: str) -> None:
         request = content_pb2.WriteContentRequest(
@@ -42,7 +44,8 @@ class Writer:
             self.close()
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Hand over bytes, which containerd has taken when it returns."""
+        """Hand over bytes. The last few pieces may be on their way when it returns: a later write, or the
+        commit, tells what became of them."""
         if self.exists:
             return
         view = memoryview(data)
@@ -52,7 +55,10 @@ class Writer:
                 offset=self.offset,
                 data=bytes(view[start : start + PIECE]),
             )
-            self.offset = (await self._turn(request, IDLE_LIMIT)).offset
+            if self._ahead >= AHEAD:
+                await self._answer(IDLE_LIMIT)
+            await self._send(request, IDLE_LIMIT)
+            self.offset += len(request.data)
 
     async def commit(
         self,
@@ -91,7 +97,8 @@ class Writer:
         if not self._stream.over:
             with trio.move_on_after(LOCK_LIMIT), suppress(EngineError), translated(self._stream):
                 await self._stream.end()
-                await self._stream.recv_message()
+                while await self._stream.recv_message() is not None:
+                    continue  # what went ahead is answered first
         self.close()
 
     def close(self) -> None:
@@ -100,25 +107,41 @@ class Writer:
     async def _turn(
         self, request: content_pb2.WriteContentRequest, limit: float
     ) -> content_pb2.WriteContentResponse:
-        """Send one request and take its answer."""
+        """Send one request and take its answer, after those of the requests that went ahead."""
+        await self._send(request, limit)
+        while self._ahead > 1:
+            await self._answer(limit)
+        return await self._answer(limit)
+
+    async def _send(self, request: content_pb2.WriteContentRequest, limit: float) -> None:
         if self._stream.over:
             raise Conflict("the upload is closed")
-        try:
-            with trio.fail_after(limit), translated(self._stream):
-                await self._stream.send_message(request)
-                reply = await self._stream.recv_message()
-        except trio.TooSlowError:
-            self.close()
-            raise DeadlineExceeded("containerd: an upload got no answer") from None
-        except BaseException:
-            self.close()
-            raise
+        async with self._closed_by_errors(limit):
+            await self._stream.send_message(request)
+        self._ahead += 1
+
+    async def _answer(self, limit: float) -> content_pb2.WriteContentResponse:
+        async with self._closed_by_errors(limit):
+            reply = await self._stream.recv_message()
+        self._ahead -= 1
         if reply is None:
             self.close()
             raise_status(self._stream)
             raise Unavailable("containerd: the upload ended early")
         assert isinstance(reply, content_pb2.WriteContentResponse)
         return reply
+
+    @asynccontextmanager
+    async def _closed_by_errors(self, limit: float) -> AsyncIterator[None]:
+        try:
+            with trio.fail_after(limit), translated(self._stream):
+                yield
+        except trio.TooSlowError:
+            self.close()
+            raise DeadlineExceeded("containerd: an upload got no answer") from None
+        except BaseException:
+            self.close()
+            raise
 
 
 async def open_writer(

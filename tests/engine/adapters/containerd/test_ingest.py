@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from engine.adapters.containerd.calls import Calls
 from engine.adapters.containerd.channel import Channel
 from engine.adapters.containerd.gen import content_grpc, content_pb2
-from engine.adapters.containerd.ingest import Writer, open_writer
+from engine.adapters.containerd.ingest import AHEAD, Writer, open_writer
 from engine.errors import Conflict, SystemFailure, Unavailable
 from tests.engine.adapters.containerd.fake_server import Connection, FakeServer
 
@@ -29,10 +29,13 @@ class Store(FakeServer):
         self.reply = reply
         self.asked: list[Request] = []
         self._begun: set[int] = set()
+        self._ended: set[int] = set()
 
     def _handle(self, connection: Connection, event: object) -> None:
         super()._handle(connection, event)
         if not isinstance(event, DataReceived) or not event.data:
+            return
+        if event.stream_id in self._ended:
             return
         request = Request.FromString(event.data[5:])
         self.asked.append(request)
@@ -41,6 +44,7 @@ class Store(FakeServer):
             connection.begin(event.stream_id)
         answer = self.reply(request)
         if isinstance(answer, tuple):
+            self._ended.add(event.stream_id)
             connection.trailers(event.stream_id, *answer)
         else:
             data = answer.SerializeToString()
@@ -97,8 +101,11 @@ async def test_content_that_somebody_else_has_made_meanwhile_is_as_good(
     store: Store, nursery: trio.Nursery
 ) -> None:
     writer = await writer_on(store, nursery)
+    take = store.reply
+    store.reply = lambda request: (
+        (6, "already exists") if request.action == content_pb2.COMMIT else take(request)
+    )
     await writer.write(b"hello")
-    store.reply = lambda request: (6, "already exists")
     assert await writer.commit() == DIGEST
     assert writer.exists
 
@@ -106,8 +113,9 @@ async def test_content_that_somebody_else_has_made_meanwhile_is_as_good(
 async def test_failure_ends_the_upload(store: Store, nursery: trio.Nursery) -> None:
     writer = await writer_on(store, nursery)
     store.reply = lambda request: (2, "no space left on device")
+    await writer.write(b"hello")  # which may be on its way still
     with pytest.raises(SystemFailure, match="no space left on device"):
-        await writer.write(b"hello")
+        await writer.commit()
     with pytest.raises(Conflict, match="the upload is closed"):
         await writer.write(b"hello")
 
@@ -141,3 +149,31 @@ async def test_lock_that_stays_is_told(
     with pytest.raises(Unavailable, match="locked"):
         await writer_on(store, nursery)
     assert len(store.asked) > 10
+
+
+async def test_no_more_than_some_pieces_are_ahead_of_their_answers(
+    store: Store, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = await writer_on(store, nursery)
+    held: list[Request] = []
+    take = store.reply
+
+    def hold(request: Request) -> Response | tuple[int, str]:
+        held.append(request)
+        return take(request)
+
+    store.reply = hold
+    seen: list[int] = []
+    answer = writer._answer
+
+    async def counted(limit: float) -> Response:
+        seen.append(writer._ahead)
+        return await answer(limit)
+
+    monkeypatch.setattr(writer, "_answer", counted)
+    for _ in range(3 * AHEAD):
+        await writer.write(b"hello")
+    assert set(seen) == {AHEAD}
+    assert await writer.commit() == DIGEST
+    assert writer._ahead == 0
+    assert [each.offset for each in held[: 3 * AHEAD]] == [5 * each for each in range(3 * AHEAD)]
