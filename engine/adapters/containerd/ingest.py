@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 import trio
 
@@ -14,14 +14,18 @@ from engine.adapters.containerd.gen import content_grpc, content_pb2
 from engine.errors import Conflict, DeadlineExceeded, EngineError, Unavailable
 
 PIECE = 1024 * 1024
-AHEAD = 4  # pieces that may be on their way: containerd hashes and writes one while the next comes
 COMMIT_LIMIT = 120.0  # containerd syncs the file to disk
+AHEAD = 4
+"""Writes that may wait for their answers, so that containerd hashes one while the next is on its way."""
 LOCK_LIMIT = 2.0
 LOCK_RETRY = 0.05
 
 
 class Writer:
-    """Bytes go to `write` in order; `commit` names the digest that they must have."""
+    """Bytes go to `write` in order; `commit` names the digest that they must have.
+
+    `offset` is how far they were sent. What containerd could not take is told by a later write, or by the commit.
+    """
 
     def __init__(self, stream: Stream, *, size: int, expected: str) -> None:
         self._stream = stream
@@ -30,7 +34,7 @@ class Writer:
         self.labels: dict[str, str] = {}
         self.offset = 0
         self.exists = False
-        self._ahead = 0
+        self._unanswered = 0
 
     async def open(self, ref: str) -> None:
         request = content_pb2.WriteContentRequest(
@@ -44,21 +48,19 @@ class Writer:
             self.close()
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Hand over bytes. The last few pieces may be on their way when it returns: a later write, or the
-        commit, tells what became of them."""
+        """Hand over bytes; returns while containerd may still have the last few before it."""
         if self.exists:
             return
         view = memoryview(data)
         for start in range(0, len(view), PIECE):
+            piece = bytes(view[start : start + PIECE])
             request = content_pb2.WriteContentRequest(
-                action=content_pb2.WRITE,
-                offset=self.offset,
-                data=bytes(view[start : start + PIECE]),
+                action=content_pb2.WRITE, offset=self.offset, data=piece
             )
-            if self._ahead >= AHEAD:
-                await self._answer(IDLE_LIMIT)
             await self._send(request, IDLE_LIMIT)
-            self.offset += len(request.data)
+            self.offset += len(piece)
+            while self._unanswered > AHEAD:
+                await self._answer(IDLE_LIMIT)
 
     async def commit(
         self,
@@ -98,7 +100,7 @@ class Writer:
             with trio.move_on_after(LOCK_LIMIT), suppress(EngineError), translated(self._stream):
                 await self._stream.end()
                 while await self._stream.recv_message() is not None:
-                    continue  # what went ahead is answered first
+                    pass
         self.close()
 
     def close(self) -> None:
@@ -107,32 +109,31 @@ class Writer:
     async def _turn(
         self, request: content_pb2.WriteContentRequest, limit: float
     ) -> content_pb2.WriteContentResponse:
-        """Send one request and take its answer, after those of the requests that went ahead."""
+        """Send one request and take its answer, after those of the writes before it."""
         await self._send(request, limit)
-        while self._ahead > 1:
+        while self._unanswered > 1:
             await self._answer(limit)
         return await self._answer(limit)
 
     async def _send(self, request: content_pb2.WriteContentRequest, limit: float) -> None:
         if self._stream.over:
             raise Conflict("the upload is closed")
-        async with self._closed_by_errors(limit):
+        with self._ended_by_failure(limit):
             await self._stream.send_message(request)
-        self._ahead += 1
+        self._unanswered += 1
 
     async def _answer(self, limit: float) -> content_pb2.WriteContentResponse:
-        async with self._closed_by_errors(limit):
+        with self._ended_by_failure(limit):
             reply = await self._stream.recv_message()
-        self._ahead -= 1
-        if reply is None:
-            self.close()
-            raise_status(self._stream)
-            raise Unavailable("containerd: the upload ended early")
+            if reply is None:
+                raise_status(self._stream)
+                raise Unavailable("containerd: the upload ended early")
         assert isinstance(reply, content_pb2.WriteContentResponse)
+        self._unanswered -= 1
         return reply
 
-    @asynccontextmanager
-    async def _closed_by_errors(self, limit: float) -> AsyncIterator[None]:
+    @contextmanager
+    def _ended_by_failure(self, limit: float) -> Iterator[None]:
         try:
             with trio.fail_after(limit), translated(self._stream):
                 yield
