@@ -103,6 +103,7 @@ def check_restore(daemon: FaultyDaemon, running: int) -> None:
         took = ask_all(daemon, "running-1")
         state, found = health(daemon)
         assert (state, found["started"]) == (503, False)
+        assert (found["restore"]["total"], found["restore"]["done"]) == (running, 0)
         assert len(daemon.json("GET", "/containers/json?all=1")) == ALL
     rounds = []
     while not health(daemon)[1]["started"]:
