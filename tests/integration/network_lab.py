@@ -100,7 +100,10 @@ class Lab:
         self.neighbour = self._neighbour()
 
     def _neighbour(self) -> str:
-        child = subprocess.Popen(["unshare", "--net", "sleep", "600"], text=True)
+        # Without our output: who waits for its end must not wait for one that was left behind.
+        quiet = subprocess.DEVNULL
+        sleeper = ["unshare", "--net", "sleep", "600"]
+        child = subprocess.Popen(sleeper, text=True, stdout=quiet, stderr=quiet)
         self._children.append(child)
         own = os.readlink("/proc/self/ns/net")
         while os.readlink(f"/proc/{child.pid}/ns/net") == own:

@@ -18,7 +18,6 @@ from engine.domain.networks.facade import (
     SavedEndpoint,
     parse_ports,
 )
-from engine.errors import SystemFailure
 from engine.models.networks import IPAM, IPAMConfig, NetworkCreateRequest, PortBinding
 from tests.integration.network_lab import (
     HOST,
@@ -363,29 +362,6 @@ async def test_shared_namespace_loses_the_address_of_who_has_ended() -> None:
         finally:
             inside.kill()
             await inside.wait()
-
-
-@in_lab
-async def test_macvlan_is_a_neighbour_of_the_hosts_neighbours() -> None:
-    async with lab() as here, room(here) as networks:
-        await networks.create(
-            NetworkCreateRequest(
-                name="lan",
-                driver="macvlan",
-                options={"parent": "up0"},
-                ipam=IPAM(config=[IPAMConfig(subnet="192.0.2.0/24", ip_range="192.0.2.128/25")]),
-            )
-        )
-        one = await start(here, networks, "one", "lan")
-        assert one.ip() == "192.0.2.128"
-        assert await here.ask(here.neighbour, "tcp", one.ip(), 80) == f"seen {NEIGHBOUR}"
-        await networks.release("one")
-        await networks.remove("lan")
-        assert "up0" in run("ip", "-o", "link")
-        with pytest.raises(SystemFailure, match="invalid subinterface vlan name nope0"):
-            await networks.create(
-                NetworkCreateRequest(name="x", driver="macvlan", options={"parent": "nope0"})
-            )
 
 
 @in_lab

@@ -1,7 +1,7 @@
 """The second copy of records and intents: a database of its own that follows the first one, for the day that is damaged.
 
-It is never waited for: its transactions come after the answers, without fsync. At each start of the
-store it is made equal again.
+It is never waited for: its transactions come in the pauses between commits, without fsync. At each start
+of the store it is made equal again.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 from collections.abc import Callable, Sequence
 
@@ -19,6 +20,10 @@ from supervisors import Inbox, Letter, Mailbox, Worker
 log = logging.getLogger(__name__)
 
 GROUP = 64
+COPY_AFTER = 0.05
+"""Seconds without a commit after which the copy is written: nobody's next commit waits for it."""
+MOST_UNCOPIED = 256
+"""Batches: who commits without a pause waits for the copy after so many."""
 
 
 class StoreService(Worker):
@@ -41,6 +46,7 @@ class StoreService(Worker):
         self._resume = resume
         self._copy = copy
         self._repairs = [] if repairs is None else repairs
+        self._uncopied: list[Batch] = []
 
     async def work(self, task_status: trio.TaskStatus[None]) -> None:
         self._resume(await trio.to_thread.run_sync(self._database.head))
@@ -49,8 +55,23 @@ class StoreService(Worker):
             await self._tell_repairs()
             if self._copy is not None:
                 await trio.to_thread.run_sync(self._catch_up, self._copy)
+            try:
+                while (letters := await self._next(inbox)) is not None:
+                    if letters:
+                        await self._commit(letters)
+                    if not letters or len(self._uncopied) >= MOST_UNCOPIED:
+                        await self._write_copy()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await self._write_copy()
+
+    async def _next(self, inbox: Inbox[Commit]) -> list[Letter[Commit]] | None:
+        """What waits to be committed; empty when it is time for the copy, None at the end."""
+        with trio.move_on_after(COPY_AFTER if self._uncopied else math.inf):
             async for letter in inbox:
-                await self._commit([letter, *self._waiting(inbox)])
+                return [letter, *self._waiting(inbox)]
+            return None
+        return []
 
     def _waiting(self, inbox: Inbox[Commit]) -> list[Letter[Commit]]:
         letters: list[Letter[Commit]] = []
@@ -77,6 +98,11 @@ class StoreService(Worker):
         for letter, events in zip(letters, committed, strict=True):
             letter.reply(events[-1].seq if events else 0)
         if self._copy is not None:
+            self._uncopied += batches
+
+    async def _write_copy(self) -> None:
+        batches, self._uncopied = self._uncopied, []
+        if self._copy is not None and batches:
             await trio.to_thread.run_sync(self._copy.follow, batches, self._database)
 
     def _catch_up(self, copy: Copy) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from engine.domain.networks.addresses import AddressAllocator, Addresses
 from engine.domain.networks.pools import Subnet
 from engine.domain.networks.ports import BridgeRules, FirewallPlan, PortForward
+from engine.domain.networks.predefined import lacks_subnet
 from engine.domain.networks.records import Endpoint, NetworkRecord, PublishedPort, Room, Sandbox
 from engine.errors import InvalidParameter, NotFound
 
@@ -119,7 +120,7 @@ class Book(msgspec.Struct):
         bridges = tuple(
             bridge_rules(network)
             for network in self.networks.values()
-            if network.driver == "bridge" and not network.config_only
+            if network.driver == "bridge" and not network.config_only and not lacks_subnet(network)
         )
         forwards = frozenset(f for a in self.attachments.values() for f in a.forwards)
         return FirewallPlan(bridges, forwards, self.closed_links)

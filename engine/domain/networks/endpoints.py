@@ -22,11 +22,11 @@ from engine.domain.networks.addresses import (
 )
 from engine.domain.networks.book import Book
 from engine.domain.networks.endpointoptions import parse_options, sysctl_path
-from engine.domain.networks.pools import Address
+from engine.domain.networks.pools import EXHAUSTED, Address
 from engine.domain.networks.ports import VethPlan
-from engine.domain.networks.predefined import new_id
+from engine.domain.networks.predefined import lacks_subnet, new_id
 from engine.domain.networks.records import Endpoint, EndpointWish, NetworkRecord
-from engine.errors import Conflict, InvalidParameter
+from engine.errors import Conflict, InvalidParameter, SystemFailure
 
 ADDRESSED = ("bridge", "macvlan", "ipvlan")
 
@@ -54,6 +54,10 @@ def make(
     book: Book, network: NetworkRecord, wish: EndpointWish, mac: str, beside: Iterable[Endpoint]
 ) -> Endpoint:
     """Takes the addresses: all or none. Nothing here awaits."""
+    if lacks_subnet(network):
+        raise SystemFailure(
+            f"the default bridge has no subnet: {EXHAUSTED.format(version=4)}, then start the daemon anew"
+        )
     check_wish(network, wish)
     options, others = parse_options(wish.options), [each.interface for each in beside]
     if options.ifname in others:

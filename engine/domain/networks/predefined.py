@@ -102,6 +102,22 @@ def default_bridge(
     )
 
 
+def without_subnet(settings: NetworkSettings, stored: NetworkRecord | None) -> NetworkRecord:
+    """`bridge` for as long as there is no room for it. It is not stored: the former subnet may be free next time."""
+    return NetworkRecord(
+        id=stored.id if stored else new_id(),
+        name="bridge",
+        driver="bridge",
+        created=stored.created if stored else timestamp(),
+        bridge=settings.bridge,
+        predefined=True,
+    )
+
+
+def lacks_subnet(record: NetworkRecord) -> bool:
+    return record.predefined and record.driver == "bridge" and not (record.subnet or record.subnet6)
+
+
 def _family6(settings: NetworkSettings) -> dict[str, Any]:
     """Containers get addresses of `fixed_cidr_v6`, which is the subnet unless `bip6` names one."""
     fixed, bip = settings.fixed_cidr_v6, settings.bip6

@@ -12,7 +12,7 @@ from engine.domain.networks.ports import HostView, Links, Store
 from engine.domain.networks.publishing import Publishing
 from engine.domain.networks.records import NetworkRecord, SavedEndpoint
 from engine.domain.networks.settings import NO_BRIDGE, NetworkSettings
-from engine.errors import EngineError
+from engine.errors import EngineError, NotFound
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +45,11 @@ class Startup:
         if self._settings.ip_forward and self._settings.bridge != NO_BRIDGE:
             self._book.closed_links = await self._links.enable_forwarding()
         if self._settings.bridge != NO_BRIDGE:
-            records = {"bridge": await self._default_bridge(bridge, records.values()), **records}
+            records = {"bridge": await self._bridge_or_none(bridge, records.values()), **records}
         for record in records.values():
             self._book.put(record)
+            if predefined.lacks_subnet(record):
+                continue
             try:
                 await self._ensure_link(record)
             except EngineError as error:
@@ -76,6 +78,16 @@ class Startup:
         await self._sweep_links()
         self._book.restored = True
         return frozenset(lost)
+
+    async def _bridge_or_none(
+        self, stored: NetworkRecord | None, others: Iterable[NetworkRecord]
+    ) -> NetworkRecord:
+        """Where no subnet is left for it the daemon starts all the same, and whoever wants it is told."""
+        try:
+            return await self._default_bridge(stored, others)
+        except NotFound as error:
+            log.error("the default bridge has no subnet, its containers can't start: %s", error)
+            return predefined.without_subnet(self._settings, stored)
 
     async def _default_bridge(
         self, stored: NetworkRecord | None, others: Iterable[NetworkRecord]

@@ -103,3 +103,14 @@ async def test_exemptions_are_in_both_families_for_whose_packets_pass_there() ->
     assert [run("ip6tables", "-S", "FORWARD").count(each) for each in ("br0", "br6")] == [0, 2]
     run("ip6tables", "-F", "FORWARD")
     assert await firewall.drift(FirewallPlan((NET, both), frozenset()))
+
+
+@in_lab
+async def test_sctp_ports_are_diverted_like_any_others() -> None:
+    signal = PortForward("sctp", None, 2905, IPv4Address("10.0.0.2"), 2905)
+    firewall = NftFirewall("e1")
+    await firewall.load(replace(PLAN, forwards=frozenset([signal])))
+    listed = run("nft", "list", "map", "inet", "trimaran-e1", "any4")
+    assert "sctp . 2905 : 10.0.0.2 . 2905" in listed
+    await firewall.change(PLAN, Change(remove=(signal,)))
+    assert "sctp" not in run("nft", "list", "map", "inet", "trimaran-e1", "any4")

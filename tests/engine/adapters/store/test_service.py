@@ -12,7 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 from engine.adapters.store.copy import Copy
 from engine.adapters.store.database import Database
 from engine.adapters.store.opening import SUSPECT, Repair
-from engine.adapters.store.service import GROUP, StoreService
+from engine.adapters.store.service import COPY_AFTER, GROUP, MOST_UNCOPIED, StoreService
 from engine.domain.events.messages import Batch, Commit, Document, NewEvent
 from engine.domain.events.records import Event
 from engine.errors import Unavailable
@@ -143,6 +143,40 @@ async def test_repairs_are_told_once_and_the_copy_is_brought_up_to_date(
     bodies = [event.body for event in rig.database.read_events(0, 10)]
     assert sum(b'"repair"' in body for body in bodies) == 1
     assert copy.find("container", "a") == document
+    copy.close()
+
+
+async def test_copy_is_written_in_a_pause_and_at_the_end(
+    rig: Rig, tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    copy = Copy(tmp_path / "state.copy.db")
+    first, second = (Document("container", each, 1, b"{}") for each in "ab")
+    rig.service = lambda: StoreService(  # type: ignore[method-assign]
+        rig.database, rig.mailbox, rig.tell, rig.heads.append, copy=copy
+    )
+    async with serving(rig):
+        await rig.mailbox.ask(Commit(Batch().put(first)))
+        assert copy.find("container", "a") is None
+        await trio.sleep(2 * COPY_AFTER)
+        assert copy.find("container", "a") == first
+        await rig.mailbox.ask(Commit(Batch().put(second)))
+    assert copy.find("container", "b") == second
+    copy.close()
+
+
+async def test_who_never_pauses_does_not_put_the_copy_off_for_ever(
+    rig: Rig, tmp_path: Path
+) -> None:
+    copy = Copy(tmp_path / "state.copy.db")
+    rig.service = lambda: StoreService(  # type: ignore[method-assign]
+        rig.database, rig.mailbox, rig.tell, rig.heads.append, copy=copy
+    )
+    async with serving(rig):
+        for number in range(MOST_UNCOPIED):
+            await rig.mailbox.ask(Commit(Batch().put(Document("container", f"{number}", 1, b"{}"))))
+        assert copy.find("container", "0") is None
+        await rig.mailbox.ask(Commit(Batch()))
+        assert copy.find("container", "0") is not None
     copy.close()
 
 

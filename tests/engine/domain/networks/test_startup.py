@@ -50,6 +50,29 @@ async def test_bridge_avoids_the_hosts_routes_and_follows_its_uplink(
     assert (str(spec.address), spec.mtu, spec.alias) == ("172.18.0.1/16", 1460, "trimaran:e1")
 
 
+async def test_daemon_starts_where_no_subnet_is_left_and_says_what_to_do(
+    autojump_clock: MockClock,
+) -> None:
+    room = Room()
+    async with running(room) as networks:
+        first = networks.find("bridge")
+    everything = (IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
+    room.links.routes = everything
+    room.links.bridges.clear()
+    room.networks = room.daemon()
+    async with running(room) as networks:
+        assert room.links.bridges == []
+        assert networks.find("bridge").id == first.id
+        with pytest.raises(SystemFailure, match="add ranges to default-address-pools"):
+            await networks.prepare("c1", plan("c1"))
+        await networks.prepare("c2", plan("c2", "none"))
+    # Once there is room again it has its subnet back.
+    room.links.routes = ()
+    room.networks = room.daemon()
+    async with running(room) as networks:
+        assert networks.find("bridge") == first
+
+
 async def test_configured_mtu_and_bip_are_taken(autojump_clock: MockClock) -> None:
     settings = NetworkSettings(engine_id="e1", bip=IPv4Interface("10.1.0.1/24"), mtu=9000)
     room = Room(settings=settings)
