@@ -49,6 +49,10 @@ class FaultyDaemon(Daemon):
     def arm(self, pattern: str, n: int) -> None:
         self._tell(do="arm", pattern=pattern, n=n)
 
+    def freeze(self, mailbox: str) -> None:
+        """Whoever reads it takes one more letter. Needs TRIMARAN_PATIENCE in the daemon's environment."""
+        self._tell(do="freeze", mailbox=mailbox)
+
     def disarm(self) -> Hit:
         return Hit(**self._tell(do="disarm"))
 
