@@ -132,7 +132,10 @@ class HealthMonitor(Worker):
             await trio.sleep(self._delay(probe, checkup))
             if self._cell.record.state.status is Status.PAUSED:
                 continue
+            shuts = self._cell.doorway.shuts
             outcome = await run_probe(self._cell, self._outside, probe.argv, probe.timeout)
+            if shuts != self._cell.doorway.shuts:
+                continue  # it was frozen meanwhile: what it says is nothing of the container's
             self._outside.tallies.checked(failed=outcome.code != 0)
             if checkup.take(outcome, probe, self._cell.record.state.started_ns):
                 await self._tell(checkup.status)
