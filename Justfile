@@ -46,7 +46,7 @@ soak *args: setup
 
 # An hour of logs without a receiver, 100,000 health probes, what comes 90 s late (an hour and a half; PROBES for less).
 patience *args: setup
-    {{python}} -m pytest -m torture -s tests/integration/test_receiver_away.py tests/integration/test_probes.py tests/integration/test_start_retry.py tests/engine/domain/containers/test_onunhealthy.py "$@"
+    {{python}} -m pytest -m torture -s tests/integration/test_receiver_away.py tests/integration/test_probes.py tests/integration/test_start_retry.py tests/engine/domain/containers/test_onunhealthy.py tests/engine/domain/containers/test_probing.py "$@"
 
 # Every file of the data root damaged in every way; a hundred containers through restarts, kills and upgrades.
 hardships *args: setup
