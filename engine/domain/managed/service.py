@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import msgspec
 import trio
 
 from engine.domain.managed.ports import Machine, Store
-from engine.domain.managed.records import PluginRecord
+from engine.domain.managed.records import Package, PluginRecord
 from engine.errors import EngineError, Unavailable
 from supervisors import Inbox, Letter, Mailbox, Request
 
@@ -35,7 +36,23 @@ class Household:
     records: dict[str, PluginRecord] = field(default_factory=dict)
     loaded: bool = False
     news: trio.Event = field(default_factory=trio.Event)
+    blobs: trio.Lock = field(default_factory=trio.Lock)
+    _claims: list[Package] = field(default_factory=list)
     _locks: dict[str, trio.Lock] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def claim(self, package: Package) -> AsyncIterator[None]:
+        """Inside, no removal takes away what this package shares with others."""
+        async with self.blobs:
+            self._claims.append(package)
+        try:
+            yield
+        finally:
+            self._claims.remove(package)
+
+    def needed(self) -> list[Package]:
+        """What has to stay; to be asked under `blobs`."""
+        return [*self._claims, *(each.package for each in self.records.values())]
 
     def changed(self) -> None:
         self.news.set()
@@ -84,6 +101,7 @@ class ManagedService:
                 for record in await self._store.load():
                     self._household.records[record.id] = record
                 self._household.loaded = True
+                await self._sweep()
             async with trio.open_nursery() as background:
                 background.start_soon(self._keep_all, background)
                 async with trio.open_nursery() as handlers:
@@ -93,6 +111,13 @@ class ManagedService:
                 background.cancel_scope.cancel()
             if not self._leave():
                 await self._stop_all()
+
+    async def _sweep(self) -> None:
+        """What a daemon that died in an installation has left; no reason not to start."""
+        try:
+            await self._machine.sweep(tuple(self._household.records.values()))
+        except EngineError as error:
+            log.warning("leftovers of plugins: %s", error)
 
     async def stop(self) -> None:
         """Take no more mail; what was taken is finished."""

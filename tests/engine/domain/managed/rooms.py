@@ -23,6 +23,13 @@ CONFIG = json.dumps(
 ).encode()
 
 
+PACKAGE = Package("sha256:c", 1, "sha256:l", 2, "sha256:d")
+
+
+def _needed(digest: str, others: Collection[Package]) -> bool:
+    return any(digest in each.blobs for each in others)
+
+
 @dataclass
 class FakeStore:
     records: dict[str, PluginRecord] = field(default_factory=dict)
@@ -53,14 +60,21 @@ class FakeMachine:
     running: dict[str, trio.Event] = field(default_factory=dict)
     starts: list[str] = field(default_factory=list)
     failures: dict[str, Exception] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+    swept: list[set[str]] = field(default_factory=list)
 
-    async def pack(self, chunks: AsyncIterator[bytes]) -> tuple[bytes, Package]:
+    async def pack(
+        self, chunks: AsyncIterator[bytes], finish: Callable[[bytes, str], bytes]
+    ) -> tuple[bytes, Package]:
         async for _ in chunks:
             pass
-        return self.config, Package("sha256:c", 1, "sha256:l", 2, "sha256:d")
+        return finish(self.config, "sha256:d"), PACKAGE
 
-    async def install(self, plugin_id: str, package: Package) -> None:
-        self.installed.add(plugin_id)
+    async def install(self, record: PluginRecord, report: Report) -> None:
+        await trio.lowlevel.checkpoint()
+        self.installed.add(record.root_key)
+        if (failure := self.failures.get("install")) is not None:
+            raise failure
 
     async def start(self, record: PluginRecord) -> None:
         await trio.lowlevel.checkpoint()
@@ -83,8 +97,17 @@ class FakeMachine:
         if plugin_id in self.running:
             self.running.pop(plugin_id).set()
 
-    async def remove(self, plugin_id: str, package: Package, *, shared: bool) -> None:
-        self.installed.discard(plugin_id)
+    async def remove(self, record: PluginRecord, others: Collection[Package]) -> None:
+        await self.discard(record, others)
+
+    async def discard(self, record: PluginRecord, others: Collection[Package]) -> None:
+        await trio.lowlevel.checkpoint()
+        self.installed.discard(record.root_key)
+        self.gone += [each for each in record.package.blobs if not _needed(each, others)]
+
+    async def sweep(self, records: Collection[PluginRecord]) -> None:
+        await trio.lowlevel.checkpoint()
+        self.swept.append({each.id for each in records})
 
     def address(self, record: PluginRecord) -> str:
         return f"unix:///{record.id}"
