@@ -276,6 +276,19 @@ def test_layer_that_is_not_compressed_is_dockerds_and_a_false_one_is_refused(
     until_nothing_is_stored(daemon)
 
 
+def leave_a_blob(daemon: Daemon) -> None:
+    """As of an installation that was killed after it had kept its content and before it had a record."""
+    engine = json.loads((daemon.root / "data/engine.json").read_text())["engine_id"]
+    socket = daemon.root / "exec/containerd/containerd.sock"
+    ctr = ("ctr", "-a", str(socket), "-n", "plugins.trimaran")
+    digest = f"sha256:{hashlib.sha256(b'left').hexdigest()}"
+    daemon.inside(*ctr, "content", "ingest", "--expected-digest", digest, "left", input="left")
+    labels = (f"io.trimaran.engine={engine}", f"containerd.io/gc.root={engine}")
+    daemon.inside(*ctr, "content", "label", digest, *labels, capture_output=True)
+    daemon.inside(*ctr, "snapshots", "prepare", "plugin-left")
+    daemon.inside(*ctr, "snapshots", "label", "plugin-left", *labels)
+
+
 def test_killed_daemon_leaves_nothing_of_a_pull(daemon: Daemon, other: FaultyRegistry) -> None:
     layer = archive(48 << 20)
     other.publish("big", config_of(layer), [layer], LAYER, config_type=KIND)
@@ -295,8 +308,15 @@ def test_killed_daemon_leaves_nothing_of_a_pull(daemon: Daemon, other: FaultyReg
         time.sleep(0.005)
     daemon.kill()
     client.join(20)
+    orphan = daemon.root / "data/plugins" / (64 * "a")
+    orphan.mkdir(parents=True)
+    leave_a_blob(daemon)
     daemon.start()
-    assert names(daemon) == []
+    assert (names(daemon), orphan.exists()) == ([], False)
+    until_nothing_is_stored(daemon)
+    owners = daemon.json("GET", "/_trimaran/storage")["owners"]
+    assert owners["unowned"]["bytes"] == owners["foreign"]["bytes"] == 0
+    assert owners["plugins"]["bytes"] <= 4096, "nothing but an empty directory"
     status, told = pull(daemon, f"pull?remote={other.host}/image:big&name=big")
     assert (status, told[-1]["status"]) == (200, "Complete")
     assert any("bytes=" in each for each in other.requests())

@@ -79,8 +79,9 @@ def register(app: QuartTrio, rooms: Rooms) -> None:
 
 async def _granted() -> list[Privilege]:
     """The privileges that the user has agreed to; `null` are none."""
+    body = await read_body()
     with prefixed("failed to parse privileges: "):
-        return gojson.decode(await read_body(), list[Privilege] | None) or []
+        return [] if body.strip() == b"null" else gojson.decode(body, list[Privilege])
 
 
 def _progress(work: AbstractAsyncContextManager[Messages], name: str) -> Response:

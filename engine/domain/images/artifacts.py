@@ -6,7 +6,6 @@ The content goes into stores of its own (another namespace of containerd's), by 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 
@@ -99,10 +98,10 @@ class Artifacts:
                 reserve=self._reserve,
             )
 
-    async def sweep(self, idle: float) -> None:
-        """Drop leases of an earlier life, and downloads without a byte for `idle` seconds."""
+    async def sweep(self, idle: float, now: float) -> None:
+        """Drop leases of an earlier life, and downloads without a byte for `idle` seconds; `now` since the epoch."""
         await self._leases.drop_left_over()
-        prefix, now = download_prefix(self._engine_id), time.time()
+        prefix = download_prefix(self._engine_id)
         for each in await self.stores.content.statuses():
             if each.ref.startswith(prefix) and now - each.updated_at >= idle:
                 with suppress(NotFound):

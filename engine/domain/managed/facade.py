@@ -64,7 +64,7 @@ class Managed:
 
     def service(self) -> ManagedService:
         return ManagedService(
-            self._household, self.mailbox, self._machine, self._store, self._leave
+            self._household, self.mailbox, self._machine, self._store, self._artifacts, self._leave
         )
 
     def limit(self, limits: TransferLimits) -> None:
@@ -82,7 +82,11 @@ class Managed:
         return [view(each) for each in found if _listed(each, filters)]
 
     def inspect(self, name: str) -> dict[str, Any]:
-        return view(self._book.find(name))
+        return view(self.find(name))
+
+    def find(self, name: str) -> PluginRecord:
+        """By name, ID or the beginning of one; NotFound."""
+        return self._book.find(name)
 
     def endpoint(self, name: str) -> Endpoint | None:
         """Where other rooms reach it; None where there is none of this name."""

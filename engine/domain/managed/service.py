@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 import trio
 
+from engine.domain.images.facade import Artifacts
 from engine.domain.managed.ports import Machine, Store
 from engine.domain.managed.records import Package, PluginRecord
 from engine.errors import EngineError, Unavailable
@@ -20,6 +22,8 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, LAST_PAUSE = 0.1, 10.0
 """Seconds between an exit and the next start; doubled for one that ends at once."""
 STEADY = 10.0
+RESUMABLE = 24 * 3600.0
+"""Seconds for which a download that was cut off is worth going on with."""
 
 
 class Do(Request[None], msgspec.Struct):
@@ -85,12 +89,14 @@ class ManagedService:
         mailbox: Mailbox[Do],
         machine: Machine,
         store: Store,
+        artifacts: Artifacts,
         leave: Callable[[], bool],
     ) -> None:
         self._household = household
         self._mailbox = mailbox
         self._machine = machine
         self._store = store
+        self._artifacts = artifacts
         self._leave = leave
         self._inbox: Inbox[Do] | None = None
         self._kept: set[str] = set()
@@ -115,6 +121,7 @@ class ManagedService:
     async def _sweep(self) -> None:
         """What a daemon that died in an installation has left; no reason not to start."""
         try:
+            await self._artifacts.sweep(RESUMABLE, time.time())
             await self._machine.sweep(tuple(self._household.records.values()))
         except EngineError as error:
             log.warning("leftovers of plugins: %s", error)

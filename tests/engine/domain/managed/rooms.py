@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 import trio
 
 from engine.domain.events.facade import NewEvent
+from engine.domain.images.facade import Artifacts, Report, TransferLimits
 from engine.domain.managed.facade import Managed
-from engine.domain.managed.records import Package, PluginRecord
+from engine.domain.managed.records import CONFIG_TYPE, Package, PluginRecord
 from engine.errors import NotFound
+from tests.fakes.containerd import FakeContainerd
+from tests.fakes.registry import LAYER, MANIFEST, FakeRegistry, digest_of, registries
 
 CONFIG = json.dumps(
     {
@@ -23,7 +27,7 @@ CONFIG = json.dumps(
 ).encode()
 
 
-PACKAGE = Package("sha256:c", 1, "sha256:l", 2, "sha256:d")
+PACKAGE = Package("sha256:c", 1, "sha256:l", 2, "sha256:" + 64 * "d")
 
 
 def _needed(digest: str, others: Collection[Package]) -> bool:
@@ -68,7 +72,7 @@ class FakeMachine:
     ) -> tuple[bytes, Package]:
         async for _ in chunks:
             pass
-        return finish(self.config, "sha256:d"), PACKAGE
+        return finish(self.config, PACKAGE.diff_id), PACKAGE
 
     async def install(self, record: PluginRecord, report: Report) -> None:
         await trio.lowlevel.checkpoint()
@@ -119,8 +123,42 @@ class FakeMachine:
         return f"/propagated/{plugin_id}"
 
 
+def artifacts(registry: FakeRegistry, containerd: FakeContainerd) -> Artifacts:
+    return Artifacts(
+        containerd,
+        registries(registry),
+        engine_id="e1",
+        kind=CONFIG_TYPE,
+        noun="plugin",
+        limits=TransferLimits(),
+    )
+
+
+def publish(registry: FakeRegistry, tag: str, layer: bytes = b"layer", **config: Any) -> str:
+    """A plugin `reg.test/me/mini:TAG`; its digest."""
+    root = {"type": "layers", "diff_ids": [digest_of(layer)]}
+    data = json.dumps({**json.loads(CONFIG), "rootfs": root, **config}).encode()
+
+    def entry(kind: str, blob: bytes) -> dict[str, Any]:
+        return {
+            "mediaType": kind,
+            "size": len(blob),
+            "digest": registry.put("me/mini", blob),
+        }
+
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": entry(CONFIG_TYPE, data),
+        "layers": [entry(LAYER, layer)],
+    }
+    return registry.tag("me/mini", tag, json.dumps(manifest).encode())
+
+
 @dataclass
 class Room:
+    registry: FakeRegistry = field(default_factory=FakeRegistry)
+    containerd: FakeContainerd = field(default_factory=FakeContainerd)
     machine: FakeMachine = field(default_factory=FakeMachine)
     store: FakeStore = field(default_factory=FakeStore)
     used: set[str] = field(default_factory=set)
@@ -129,7 +167,13 @@ class Room:
 
 @contextlib.asynccontextmanager
 async def running(room: Room) -> AsyncIterator[Managed]:
-    managed = Managed(room.machine, room.store, room.used.__contains__, lambda: room.leave)
+    managed = Managed(
+        room.machine,
+        room.store,
+        artifacts(room.registry, room.containerd),
+        room.used.__contains__,
+        lambda: room.leave,
+    )
 
     async def reached(address: str, timeout: float) -> None:
         await trio.lowlevel.checkpoint()
