@@ -54,6 +54,12 @@ CASES: dict[str, str] = {
     "followed logs": """
         (docker run --name l2 --net none busybox sh -c 'echo a; sleep 0.5; echo b; sleep 0.5; echo c' >/dev/null &)
         sleep 0.7; docker logs -f l2""",
+    "logs by time and with details": """
+        docker run --name l5 --net none --label app=shop --log-opt labels=app busybox sh -c 'echo a; sleep 0.6; echo b; sleep 0.6; echo c' >/dev/null
+        at=$(docker logs -t --tail 2 l5 | head -1 | cut -d' ' -f1); docker logs --since $at l5; docker logs --until $at l5
+        docker logs -t l5 | grep -cE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}[.][0-9]{9}Z '; docker logs -n 1 l5; docker logs -f --tail 1 l5
+        docker logs --details l5; docker logs -t --details --tail 1 l5 | cut -d' ' -f2-; docker logs -n 2 --since 1h --until 0s l5
+        docker logs --since nosuch l5; docker logs --until 2001-01-01 l5; docker logs --since 2200-01-01T00:00:00 l5; docker logs -n -1 l5; docker logs -n all l5""",
     "log driver none": """
         docker run --name l3 --net none --log-driver none busybox echo x; docker logs l3""",
     "log options": f"""
@@ -177,6 +183,25 @@ CASES: dict[str, str] = {
         docker run -d --name h4 --net none --health-cmd x --health-interval 1us busybox true
         docker run --rm --net none --no-healthcheck busybox echo none""",
     "cidfile": f"{RUN} --cidfile $D/cid busybox true; wc -c < $D/cid",
+    "health of the image": """
+        docker create --name hi --net none busybox >/dev/null
+        docker export hi | docker import -c 'HEALTHCHECK --interval=300ms --timeout=2s --retries=7 CMD test -e /ok' - healthy >/dev/null
+        docker run -d --name h5 --net none healthy sh -c 'touch /ok; sleep 100' >/dev/null; sleep 1; docker inspect -f '{{.State.Health.Status}} {{json .Config.Healthcheck}}' h5
+        docker pause h5; docker ps --format '{{.Names}} {{.Status}}' --filter name=h5 | sed 's/Up .* (/(/'; docker unpause h5
+        docker run -d --name h6 --net none --health-retries 1 healthy sleep 100 >/dev/null; sleep 1; docker inspect -f '{{.State.Health.Status}} {{json .Config.Healthcheck}}' h6
+        docker run -d --name h7 --net none --health-cmd true --health-start-period 3s healthy sleep 100 >/dev/null; sleep 1; docker inspect -f '{{.State.Health.Status}} {{json .Config.Healthcheck}}' h7
+        docker run -d --name h8 --net none --no-healthcheck healthy sleep 100 >/dev/null; docker inspect -f '{{json .State.Health}} {{json .Config.Healthcheck}}' h8
+        docker run --net none --no-healthcheck --health-cmd true healthy true; docker run --net none --health-retries -1 healthy true; docker run --net none --health-timeout -1s healthy true
+        for each in none starting healthy unhealthy nosuch; do echo $each; docker ps --filter health=$each --format '{{.Names}}' | sort; done
+        docker rm -f h5 h6 h7 h8 hi >/dev/null; docker rmi healthy | head -1""",
+    "policy updated": """
+        docker run -d --name u1 --net none busybox sleep 100 >/dev/null; docker update --restart on-failure:3 u1; docker inspect -f '{{json .HostConfig.RestartPolicy}}' u1
+        docker update --restart nosuch u1; docker update --restart always:3 u1; docker update --restart on-failure:-1 u1; docker update --restart unless-stopped u1
+        docker inspect -f '{{json .HostConfig.RestartPolicy}}' u1; docker kill u1; sleep 0.5; docker update --restart always u1; docker inspect -f '{{.State.Status}} {{json .HostConfig.RestartPolicy}}' u1
+        docker run -d --rm --name u2 --net none busybox sleep 100 >/dev/null; docker update --restart always u2; docker run --rm --restart always busybox true
+        docker run -d --name u3 --net none --restart always busybox sh -c 'sleep 1; exit 3' >/dev/null; docker update --restart no u3; sleep 3; docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Restarting}}' u3
+        docker run -d --name u4 --net none busybox sh -c 'sleep 1; exit 4' >/dev/null; docker update --restart on-failure:1 u4; sleep 4; docker inspect -f '{{.State.Status}} {{.RestartCount}}' u4
+        docker ps -a --filter status=exited --format '{{.Names}}' | sort; docker ps -a --filter status=restarting --format '{{.Names}}'; docker update --restart no nosuch""",
     "network commands": """
         docker network create --subnet 10.99.0.0/24 --gateway 10.99.0.1 --label tier=one netp >/dev/null; docker network ls --filter name=netp
         docker network ls -q --filter label=tier=one | wc -c; docker network ls --filter label=nosuch --format '{{.Name}}'
