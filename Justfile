@@ -52,12 +52,18 @@ patience *args: setup
 hardships *args: setup
     {{python}} -m pytest -m torture tests/integration/test_damage.py tests/integration/test_handover.py "$@"
 
-# Checks and all tests: unit, integration on real containerd, real clients.
-test *args: check
-    {{python}} -m pytest "$@"
+# Checks and all tests: unit, integration on real containerd, real clients. The checks run beside the first tests.
+test *args: setup
+    #!/usr/bin/env bash
+    set -uo pipefail
+    {{just_executable()}} check >.check.log 2>&1 & checks=$!
+    {{python}} -m pytest "$@"; tests=$?
+    wait "$checks"; checks=$?
+    if [ "$checks" != 0 ]; then cat .check.log; fi
+    exit $((tests || checks))
 
-# The tests that failed last, alone.
-again *args: setup
+# The checks again, and alone the tests that failed last.
+again *args: check
     {{python}} -m pytest --last-failed --last-failed-no-failures none "$@"
 
 # Format, lint, types, direction of imports.
