@@ -19,6 +19,8 @@ from pathlib import Path
 from bench import fsyncs
 from bench.builds import BUILDS
 from bench.engines import Contestant, Dockerd, dockerd_program
+from bench.images import IMAGES
+from bench.lines import LINES
 from bench.listeners import LISTENED
 from bench.networks import NETWORKS
 from bench.report import line, page
@@ -59,8 +61,10 @@ class Bench:
             if dockerd_program() is not None:
                 engines.append(stack.enter_context(Dockerd()))
             self._measure(self.wanted(WORKS), engines)
+            self._measure(self.wanted(LINES), engines)
             self._measure(self.wanted(LISTENED), engines)
             self._measure(self.wanted(BUILDS), engines)
+            self._measure(self.wanted(IMAGES), engines, needs="docker-registry")
             self._measure(self.wanted(NETWORKS), engines)
             self._measure(self.wanted(fsyncs.COUNTS), engines, needs="strace")
         self._slow_disk()

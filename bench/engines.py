@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from bench.memory import resident_mb
 from tests.harness.daemon import Daemon
 
 CLI_LIMIT = 300.0
@@ -43,10 +44,7 @@ class Contestant(Daemon):
         return self.process.pid
 
     def resident_mb(self) -> float:
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-        raise AssertionError("no VmRSS")
+        return resident_mb(self.pid)
 
     def containerd_pid(self) -> int:
         """Of the containerd that this daemon has started."""

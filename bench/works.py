@@ -25,9 +25,13 @@ class Scale:
     rounds: int = 15
     megabytes: int = 50
     containers: int = 200
+    image_megabytes: int = 500
+    images: int = 1000
     runs: int = 12
     files: int = 10_000
     steps: int = 20
+    crowd: int = 20
+    """Containers that write at the same time."""
     traced: int = 4
     """Runs under strace, which makes each some seconds long."""
     settle: float = 3.0
@@ -36,7 +40,18 @@ class Scale:
 
 
 SMOKE = Scale(
-    rounds=2, megabytes=1, containers=4, runs=4, files=50, steps=4, traced=1, settle=0.2, idle=0.2
+    rounds=2,
+    megabytes=1,
+    containers=4,
+    image_megabytes=4,
+    images=5,
+    runs=4,
+    files=50,
+    steps=4,
+    crowd=2,
+    traced=1,
+    settle=0.2,
+    idle=0.2,
 )
 
 

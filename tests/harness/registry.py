@@ -35,18 +35,20 @@ class Registry:
         *,
         tls: bool = False,
         password: bool = False,
+        storage: Path | None = None,
     ) -> None:
         need("docker-registry", *(["openssl"] if tls else []))
         self.daemon = daemon
         self.address = address
         self.host = f"{address}:{port}"
         self.root = daemon.root / f"registry-{address}-{port}"
+        self.storage = storage or self.root / "data"
         self.tls = tls
         self.password = password
         self.log = self.root / "log"
 
     def __enter__(self) -> Self:
-        self.root.mkdir()
+        self.root.mkdir(exist_ok=True)
         if self.tls:
             self._certificate()
         config = self.root / "config.yml"
@@ -115,7 +117,7 @@ class Registry:
         lines = [
             "version: 0.1",
             "log: {level: info}",
-            f"storage: {{filesystem: {{rootdirectory: {self.root}/data}}, delete: {{enabled: true}}}}",
+            f"storage: {{filesystem: {{rootdirectory: {self.storage}}}, delete: {{enabled: true}}}}",
         ]
         tls = ""
         if self.tls:

@@ -259,12 +259,17 @@ def test_device_of_a_layer_is_none_that_a_container_may_use(target: Target) -> N
     target.docker("rmi", "-f", "withdev", check=True)
 
 
-def test_layer_of_many_entries_is_taken_in(target: Target) -> None:
+def many_entries(count: int) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
-        for number in range(5_000):
+        for number in range(count):
             archive.addfile(tarfile.TarInfo(f"d{number % 100}/f{number}"))
-    assert "Loaded image: many:latest" in target.load(docker_of(out.getvalue(), "many:latest"))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("count", [5_000, pytest.param(ENTRIES, marks=pytest.mark.torture)])
+def test_layer_of_many_entries_is_taken_in(target: Target, count: int) -> None:
+    assert "Loaded image: many:latest" in target.load(docker_of(many_entries(count), "many:latest"))
     target.docker("rmi", "many", check=True)
     assert staged(target) == 0
 

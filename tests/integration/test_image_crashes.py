@@ -1,6 +1,6 @@
 """kill -9 at random moments of pull, load, commit and rmi: the next start is clean and no byte is lost sight of.
 
-All chance comes from one seed. The short round takes a few moments of each; `just torture` takes fifty.
+All chance comes from one seed. The short round takes one moment of each; `just images` takes fifty.
 """
 
 from __future__ import annotations

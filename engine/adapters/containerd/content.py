@@ -13,7 +13,7 @@ from engine.adapters.containerd.calls import TIMEOUT, Calls, MessageStream
 from engine.adapters.containerd.gen import content_grpc, content_pb2
 from engine.adapters.containerd.ingest import LOCK_RETRY, Writer, open_writer
 from engine.adapters.containerd.records import ContentInfo, IngestStatus, label_paths, seconds
-from engine.errors import InvalidParameter, SystemFailure
+from engine.errors import EngineError, InvalidParameter, SystemFailure
 
 ABORT_TRIES = 10
 
@@ -143,6 +143,9 @@ class Content:
         try:
             yield writer
             await writer.finish()
+        except EngineError:
+            await writer.finish()  # what was sent before it is to be there for the next attempt
+            raise
         finally:
             writer.close()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 import trio
 
@@ -15,12 +15,17 @@ from engine.errors import Conflict, DeadlineExceeded, EngineError, Unavailable
 
 PIECE = 1024 * 1024
 COMMIT_LIMIT = 120.0  # containerd syncs the file to disk
+AHEAD = 4
+"""Writes that may wait for their answers, so that containerd hashes one while the next is on its way."""
 LOCK_LIMIT = 2.0
 LOCK_RETRY = 0.05
 
 
 class Writer:
-    """Bytes go to `write` in order; `commit` names the digest that they must have."""
+    """Bytes go to `write` in order; `commit` names the digest that they must have.
+
+    `offset` is how far they were sent. What containerd could not take is told by a later write, or by the commit.
+    """
 
     def __init__(self, stream: Stream, *, size: int, expected: str) -> None:
         self._stream = stream
@@ -29,6 +34,7 @@ class Writer:
         self.labels: dict[str, str] = {}
         self.offset = 0
         self.exists = False
+        self._unanswered = 0
 
     async def open(self, ref: str) -> None:
         request = content_pb2.WriteContentRequest(
@@ -42,17 +48,19 @@ class Writer:
             self.close()
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Hand over bytes, which containerd has taken when it returns."""
+        """Hand over bytes; returns while containerd may still have the last few before it."""
         if self.exists:
             return
         view = memoryview(data)
         for start in range(0, len(view), PIECE):
+            piece = bytes(view[start : start + PIECE])
             request = content_pb2.WriteContentRequest(
-                action=content_pb2.WRITE,
-                offset=self.offset,
-                data=bytes(view[start : start + PIECE]),
+                action=content_pb2.WRITE, offset=self.offset, data=piece
             )
-            self.offset = (await self._turn(request, IDLE_LIMIT)).offset
+            await self._send(request, IDLE_LIMIT)
+            self.offset += len(piece)
+            while self._unanswered > AHEAD:
+                await self._answer(IDLE_LIMIT)
 
     async def commit(
         self,
@@ -91,7 +99,8 @@ class Writer:
         if not self._stream.over:
             with trio.move_on_after(LOCK_LIMIT), suppress(EngineError), translated(self._stream):
                 await self._stream.end()
-                await self._stream.recv_message()
+                while await self._stream.recv_message() is not None:
+                    pass
         self.close()
 
     def close(self) -> None:
@@ -100,25 +109,40 @@ class Writer:
     async def _turn(
         self, request: content_pb2.WriteContentRequest, limit: float
     ) -> content_pb2.WriteContentResponse:
-        """Send one request and take its answer."""
+        """Send one request and take its answer, after those of the writes before it."""
+        await self._send(request, limit)
+        while self._unanswered > 1:
+            await self._answer(limit)
+        return await self._answer(limit)
+
+    async def _send(self, request: content_pb2.WriteContentRequest, limit: float) -> None:
         if self._stream.over:
             raise Conflict("the upload is closed")
+        with self._ended_by_failure(limit):
+            await self._stream.send_message(request)
+        self._unanswered += 1
+
+    async def _answer(self, limit: float) -> content_pb2.WriteContentResponse:
+        with self._ended_by_failure(limit):
+            reply = await self._stream.recv_message()
+            if reply is None:
+                raise_status(self._stream)
+                raise Unavailable("containerd: the upload ended early")
+        assert isinstance(reply, content_pb2.WriteContentResponse)
+        self._unanswered -= 1
+        return reply
+
+    @contextmanager
+    def _ended_by_failure(self, limit: float) -> Iterator[None]:
         try:
             with trio.fail_after(limit), translated(self._stream):
-                await self._stream.send_message(request)
-                reply = await self._stream.recv_message()
+                yield
         except trio.TooSlowError:
             self.close()
             raise DeadlineExceeded("containerd: an upload got no answer") from None
         except BaseException:
             self.close()
             raise
-        if reply is None:
-            self.close()
-            raise_status(self._stream)
-            raise Unavailable("containerd: the upload ended early")
-        assert isinstance(reply, content_pb2.WriteContentResponse)
-        return reply
 
 
 async def open_writer(

@@ -187,11 +187,41 @@ class Stream(grpclib_protocol.Stream):
             raise GRPCError(Status.RESOURCE_EXHAUSTED, f"message of {len(data)} bytes to send")
         if len(data) > LONG_WRITE:
             await trio.lowlevel.checkpoint()
+        sent = 0
+        while True:
+            window = await self._window()
+            end = min(sent + window, len(data))
+            self._put_frames(data, sent, end, end_stream=end_stream and end == len(data))
+            self.connection.flush()
+            if end == len(data):
+                return
+            sent = end
+
+    async def _window(self) -> int:
+        """How many bytes may be sent now, more than none; the headers do not wait for that."""
         assert self.id is not None
-        window = self._h2_connection.local_flow_control_window(self.id)
-        if window <= 0 or not self.connection.write_ready.is_set():
-            self.connection.flush()  # it will wait, and the headers must not
-        await super().send_data(data, end_stream)
+        while True:
+            if not self.connection.write_ready.is_set():
+                self.connection.flush()
+                await self.connection.write_ready.wait()
+            window = self._h2_connection.local_flow_control_window(self.id)
+            if window > 0:
+                return window
+            self.connection.flush()
+            self.window_updated.clear()
+            await self.window_updated.wait()
+
+    def _put_frames(self, data: bytes, begin: int, end: int, *, end_stream: bool) -> None:
+        """Into the state machine, to be written at once: each write costs a call, and may wake containerd."""
+        assert self.id is not None
+        longest = self._h2_connection.max_outbound_frame_size
+        for start in range(begin, end, longest) or (begin,):
+            piece = data[start : min(start + longest, end)]
+            last = start + longest >= end
+            self._h2_connection.send_data(self.id, piece, end_stream=end_stream and last)
+            self.data_sent += len(piece)
+            self.connection.data_sent += len(piece)
+            self.connection.data_send_process()
 
     def reset_nowait(self, error_code: ErrorCodes = ErrorCodes.CANCEL) -> None:
         """The server must know that nobody listens: NO_ERROR, grpclib's default, says less."""

@@ -74,7 +74,7 @@ class ContentReader(Protocol):
 class ContentWriter(Protocol):
     """`exists` once content with the expected digest is there: writes then do nothing.
 
-    `offset` is how many bytes containerd has.
+    `offset` is how many bytes were handed over; what containerd could not take is told by a later write or the commit.
     """
 
     exists: bool
