@@ -254,17 +254,24 @@ def other(daemon: Daemon) -> Iterator[FaultyRegistry]:
         yield found
 
 
-def test_layer_that_is_not_compressed_is_dockerds_and_a_false_one_is_refused(
+def test_layer_as_dockerd_has_it_is_taken_and_a_false_one_refused(
     daemon: Daemon, other: FaultyRegistry
 ) -> None:
     layer = archive(1000)
-    other.publish("plain", config_of(layer), [layer], LAYER, config_type=KIND)
-    other.publish("false", config_of(archive(10)), [gzip.compress(layer)], LAYER, config_type=KIND)
-    other.publish("odd", config_of(layer, env=5, mounts=[7]), [layer], LAYER, config_type=KIND)
-    other.publish("two", config_of(layer), [layer, archive(1)], LAYER, config_type=KIND)
-    status, told = pull(daemon, f"pull?remote={other.host}/image:plain&name=plain")
-    assert (status, told[-1]["status"]) == (200, "Complete")
-    daemon.docker("plugin", "rm", "plain", check=True)
+    packed = gzip.compress(layer)
+
+    def publish(tag: str, config: bytes, *layers: bytes) -> None:
+        other.publish(tag, config, list(layers), LAYER, config_type=KIND)
+
+    publish("plain", config_of(layer), layer)
+    publish("dockerds", config_of(packed), packed)  # it takes the blob's digest for the diff ID
+    publish("false", config_of(archive(10)), packed)
+    publish("odd", config_of(layer, env=5, mounts=[7]), layer)
+    publish("two", config_of(layer), layer, archive(1))
+    for tag in ("plain", "dockerds"):
+        status, told = pull(daemon, f"pull?remote={other.host}/image:{tag}&name={tag}")
+        assert (status, told[-1].get("status")) == (200, "Complete"), told
+        daemon.docker("plugin", "rm", tag, check=True)
     for tag, text in (
         ("false", "invalid diffID"),
         ("odd", "invalid plugin config"),

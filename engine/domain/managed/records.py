@@ -27,7 +27,7 @@ class Settings(msgspec.Struct, frozen=True, rename="pascal"):
 class Package(msgspec.Struct, frozen=True):
     """A configuration and a layer in the content store; digests are `sha256:...`, sizes in bytes.
 
-    `manifest` is what a registry has of it, "" where none gave it: then it is made.
+    `diff_id` is as the configuration has it: dockerd's is the layer's digest. `manifest` is what a registry has of it, "" where none gave it: then it is made.
     """
 
     config_digest: str
