@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from config.schema import Settings
 from engine.adapters.host.devices import found_at
 from engine.adapters.host.identity import Choices
 from engine.adapters.managed.machine import HostMachine
+from engine.adapters.pluginhttp.discovery import HostDirectory
 from engine.adapters.store.managed import ManagedStore
 from engine.domain.containers.oci.build import build_spec
 from engine.domain.containers.oci.plan import HOST, NEW, HostDevice, Namespaces, SpecPlan, User
+from engine.domain.containers.settings import RoomSettings
 from engine.domain.images.facade import Artifacts
 from engine.domain.managed.facade import Managed
-from engine.domain.managed.records import CONFIG_TYPE, PluginRecord
+from engine.domain.managed.records import CONFIG_TYPE, PluginRecord, familiar_name
 from engine.domain.system.facts import Facts
-from engine.errors import SystemFailure
+from engine.errors import InvalidParameter, SystemFailure
 from engine.models.containers import ContainerConfig, HostConfig
 from engine.wiring.registries import transfer_limits
-from engine.wiring.rooms import own_cgroup
+from engine.wiring.rooms import container_settings, own_cgroup
 from engine.wiring.storage import disk_reserve
 
 if TYPE_CHECKING:
@@ -69,6 +72,30 @@ def managed_room(engine: Engine) -> Managed:
         lambda name: in_use(engine, name),
         lambda: engine.leave_running,
     )
+
+
+def containers_settings(engine: Engine, settings: Settings) -> RoomSettings:
+    """With the plugins as default log drivers."""
+    return container_settings(
+        settings,
+        engine.choices,
+        engine.facts,
+        engine.data.path,
+        lambda name: is_there(engine, name),
+    )
+
+
+def is_there(engine: Engine, name: str) -> bool:
+    """Whether a managed plugin or one of the host's has this name."""
+    settings = engine.settings
+    host = HostDirectory(Path(settings.plugin_sockets), map(Path, settings.plugin_specs))
+    if host.look(name) is not None:
+        return True
+    try:
+        wanted = familiar_name(name)
+    except InvalidParameter:
+        return False
+    return wanted in ManagedStore(engine.database, engine.journal).names()
 
 
 def in_use(engine: Engine, name: str) -> bool:
