@@ -106,7 +106,12 @@ def _registries(engine: Engine, new: Settings) -> Take:
 
 def _transfers(engine: Engine, new: Settings) -> Take:
     limits = transfer_limits(new)
-    return lambda: engine.images.limit(limits)
+
+    def take() -> None:
+        engine.images.limit(limits)
+        engine.managed.limit(limits)
+
+    return take
 
 
 def _events(engine: Engine, new: Settings) -> Take:

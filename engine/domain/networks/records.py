@@ -46,6 +46,7 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
     gateway6: str = ""
     ip_range6: str = ""
     auxiliary6: dict[str, str] = {}
+    implied: list[str] = []  # subnets that were asked for without a gateway: inspect shows none
     more: list[Room] = []  # macvlan, ipvlan: subnets of either family besides the first
     ipam_options: dict[str, str] | None = None
     bridge: str = ""

@@ -50,6 +50,7 @@ class Sandboxes:
             return self._join(container_id, plan, mode.removeprefix(_JOIN))
         networks = self._networks(plan, mode)
         if networks[0][0].driver == "host":
+            placing.check_wish(*networks[0])
             return self._host(container_id, plan, networks[0][0])
         return await self._own(container_id, plan, networks)
 
@@ -220,6 +221,7 @@ class Sandboxes:
                     mac = "" if index else plan.mac
                     made.append(placing.make(self._book, network, wish, mac, made))
                 else:
+                    placing.check_wish(network, wish)
                     made.append(bare(network))
         except BaseException:
             for endpoint in made:

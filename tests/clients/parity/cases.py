@@ -54,6 +54,12 @@ CASES: dict[str, str] = {
     "followed logs": """
         (docker run --name l2 --net none busybox sh -c 'echo a; sleep 0.5; echo b; sleep 0.5; echo c' >/dev/null &)
         sleep 0.7; docker logs -f l2""",
+    "logs by time and with details": """
+        docker run --name l5 --net none --label app=shop --log-opt labels=app busybox sh -c 'echo a; sleep 0.6; echo b; sleep 0.6; echo c' >/dev/null
+        at=$(docker logs -t --tail 2 l5 | head -1 | cut -d' ' -f1); docker logs --since $at l5; docker logs --until $at l5
+        docker logs -t l5 | grep -cE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}[.][0-9]{9}Z '; docker logs -n 1 l5; docker logs -f --tail 1 l5
+        docker logs --details l5; docker logs -t --details --tail 1 l5 | cut -d' ' -f2-; docker logs -n 2 --since 1h --until 0s l5
+        docker logs --since nosuch l5; docker logs --until 2001-01-01 l5; docker logs --since 2200-01-01T00:00:00 l5; docker logs -n -1 l5; docker logs -n all l5""",
     "log driver none": """
         docker run --name l3 --net none --log-driver none busybox echo x; docker logs l3""",
     "log options": f"""
@@ -177,6 +183,25 @@ CASES: dict[str, str] = {
         docker run -d --name h4 --net none --health-cmd x --health-interval 1us busybox true
         docker run --rm --net none --no-healthcheck busybox echo none""",
     "cidfile": f"{RUN} --cidfile $D/cid busybox true; wc -c < $D/cid",
+    "health of the image": """
+        docker create --name hi --net none busybox >/dev/null
+        docker export hi | docker import -c 'HEALTHCHECK --interval=300ms --timeout=2s --retries=7 CMD test -e /ok' - healthy >/dev/null
+        docker run -d --name h5 --net none healthy sh -c 'touch /ok; sleep 100' >/dev/null; sleep 1; docker inspect -f '{{.State.Health.Status}} {{json .Config.Healthcheck}}' h5
+        docker pause h5; docker ps --format '{{.Names}} {{.Status}}' --filter name=h5 | sed 's/Up .* (/(/'; docker unpause h5
+        docker run -d --name h6 --net none --health-retries 1 healthy sleep 100 >/dev/null; sleep 1; docker inspect -f '{{.State.Health.Status}} {{json .Config.Healthcheck}}' h6
+        docker run -d --name h7 --net none --health-cmd true --health-start-period 3s healthy sleep 100 >/dev/null; sleep 1; docker inspect -f '{{.State.Health.Status}} {{json .Config.Healthcheck}}' h7
+        docker run -d --name h8 --net none --no-healthcheck healthy sleep 100 >/dev/null; docker inspect -f '{{json .State.Health}} {{json .Config.Healthcheck}}' h8
+        docker run --net none --no-healthcheck --health-cmd true healthy true; docker run --net none --health-retries -1 healthy true; docker run --net none --health-timeout -1s healthy true
+        for each in none starting healthy unhealthy nosuch; do echo $each; docker ps --filter health=$each --format '{{.Names}}' | sort; done
+        docker rm -f h5 h6 h7 h8 hi >/dev/null; docker rmi healthy | head -1""",
+    "policy updated": """
+        docker run -d --name u1 --net none busybox sleep 100 >/dev/null; docker update --restart on-failure:3 u1; docker inspect -f '{{json .HostConfig.RestartPolicy}}' u1
+        docker update --restart nosuch u1; docker update --restart always:3 u1; docker update --restart on-failure:-1 u1; docker update --restart unless-stopped u1
+        docker inspect -f '{{json .HostConfig.RestartPolicy}}' u1; docker kill u1; sleep 0.5; docker update --restart always u1; docker inspect -f '{{.State.Status}} {{json .HostConfig.RestartPolicy}}' u1
+        docker run -d --rm --name u2 --net none busybox sleep 100 >/dev/null; docker update --restart always u2; docker run --rm --restart always busybox true
+        docker run -d --name u3 --net none --restart always busybox sh -c 'sleep 1; exit 3' >/dev/null; docker update --restart no u3; sleep 3; docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Restarting}}' u3
+        docker run -d --name u4 --net none busybox sh -c 'sleep 1; exit 4' >/dev/null; docker update --restart on-failure:1 u4; sleep 4; docker inspect -f '{{.State.Status}} {{.RestartCount}}' u4
+        docker ps -a --filter status=exited --format '{{.Names}}' | sort; docker ps -a --filter status=restarting --format '{{.Names}}'; docker update --restart no nosuch""",
     "network commands": """
         docker network create --subnet 10.99.0.0/24 --gateway 10.99.0.1 --label tier=one netp >/dev/null; docker network ls --filter name=netp
         docker network ls -q --filter label=tier=one | wc -c; docker network ls --filter label=nosuch --format '{{.Name}}'
@@ -267,4 +292,34 @@ CASES: dict[str, str] = {
     "annotations and parents": f"""
         {RUN} --cgroup-parent /parity busybox cat /proc/self/cgroup | grep -c /parity/; {RUN} --runtime nosuch busybox true; {RUN} --stop-signal NOSUCH busybox true; {RUN} --isolation hyperv busybox true
         {RUN} --storage-opt size=1G busybox true; {RUN} --gpus all busybox true; {RUN} --add-host bad busybox true; {RUN} --add-host a:1.2.3.4 busybox grep 1.2.3.4 /etc/hosts; {RUN} --ulimit nosuch=1 busybox true""",
+    "networks in full": """
+        docker network create --subnet 10.99.9.0/24 --label tier=one netf >/dev/null; docker run -d --name full --network netf --ip 10.99.9.7 busybox sleep 100 >/dev/null
+        docker network inspect netf | sed 's/"Created": .*/"Created": T,/'; docker network inspect -v netf | grep -c Services
+        docker network ls; docker network ls -q | wc -l; docker network ls --format json --filter name=netf | sed 's/"CreatedAt":"[^"]*"/"CreatedAt":T/'
+        docker network rm -f nosuch; docker network inspect -f '{{.Nosuch}}' netf; docker network disconnect netf full; docker network inspect -f '{{len .Containers}}' netf
+        docker network connect --ip 10.99.9.0 netf full; docker network connect --driver-opt a=b --link full:self netf full
+        docker rm -f full; docker network rm netf""",
+    "layered networks": """
+        docker network create --subnet 10.99.15.0/24 -o com.docker.network.bridge.name=brpar netp >/dev/null
+        docker network create -d macvlan -o parent=brpar --subnet 10.99.10.0/24 --subnet 10.99.11.0/24 --gateway 10.99.11.9 --aux-address r=10.99.10.7 netm >/dev/null
+        docker network inspect -f '{{len .IPAM.Config}} {{json .Options}} {{.Internal}} {{.Driver}}' netm; docker network rm netm
+        docker network create -d macvlan -o parent=brpar --subnet 10.99.10.0/24 --subnet 10.99.10.0/25 netm
+        docker network create -d macvlan -o macvlan_mode=odd netm; docker network create -d ipvlan -o ipvlan_mode=odd netm
+        docker network create -d macvlan -o parent=nosuch0 netm; docker network create -d macvlan -o parent=nosuch0.x netm
+        docker network create -d macvlan -o parent=lo --subnet 10.99.12.0/24 netm
+        docker network create -d macvlan -o parent=brpar --subnet 10.99.12.0/24 netm >/dev/null; docker network create -d macvlan -o parent=brpar --subnet 10.99.13.0/24 neto
+        docker network rm netm neto netp""",
+    "shared networks": """
+        docker network create --subnet 10.99.14.0/24 neth >/dev/null; docker run -d --name lender --network neth busybox sleep 100 >/dev/null
+        docker run -d --name guest --net container:lender busybox sleep 100 >/dev/null; docker network connect neth guest; docker network disconnect neth guest
+        docker run --rm --net container:lender -p 80:80 busybox true; docker run --rm --net container:lender --hostname x busybox true
+        docker run --rm --net host -p 80:80 busybox true; docker run --rm --net host --ip 10.99.14.9 busybox true; docker run --rm --ip 10.99.14.9 busybox true
+        docker run --rm --network-alias a busybox true; docker run --rm --net none --network-alias a busybox true; docker run --rm --network neth --link nosuch busybox true
+        docker run --rm --network neth --link lender:other busybox sh -c "ping -c1 -W2 other | head -1"; docker rm -f guest lender; docker network rm neth""",
+    "volumes in full": """
+        docker volume create --label tier=one -o type=tmpfs -o device=tmpfs volf; docker volume inspect volf | sed 's#"CreatedAt": .*#"CreatedAt": T,#; s#/[^"]*/volumes/#M/#'
+        docker volume ls; docker volume ls -q; docker volume ls --format json | sed 's#/[^"]*/volumes/#M/#'; docker volume update --availability pause volf
+        docker run -d --name volc --net none -v volf:/a -v /b busybox sleep 100 >/dev/null; docker volume rm volf 2>&1; docker volume ls --filter dangling=true -q
+        docker inspect -f '{{range .Mounts}}{{.Type}} {{.Destination}} {{.Mode}} {{.RW}} {{.Driver}} {{.Propagation}};{{end}}' volc
+        docker rm -fv volc; docker volume ls -q; docker volume rm volf; docker volume inspect volf; docker volume create --driver local --name a --label b c; docker volume create x/y""",
 }
