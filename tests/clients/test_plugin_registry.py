@@ -20,7 +20,7 @@ import pytest
 
 from tests.harness.daemon import Daemon
 from tests.harness.faulty_registry import FaultyRegistry
-from tests.harness.managed import CONFIG, plugin_context
+from tests.harness.managed import CONFIG, plugin_context, until_nothing_is_stored
 from tests.harness.plugins import plugin_daemon
 from tests.harness.registry import PASSWORD, USER, Registry, need
 
@@ -100,25 +100,6 @@ def pull(daemon: Daemon, query: str, granted: Any = GRANTED) -> tuple[int, list[
 def names(daemon: Daemon) -> list[str]:
     listed = daemon.docker("plugin", "ls", "--format", "{{.Name}}", check=True)
     return listed.stdout.decode().split()
-
-
-def stored(daemon: Daemon) -> set[str]:
-    """The blobs and snapshots in the plugins' namespace."""
-    socket = daemon.root / "exec/containerd/containerd.sock"
-    found: set[str] = set()
-    for what in (("content", "ls", "-q"), ("snapshots", "ls")):
-        command = ("ctr", "-a", str(socket), "-n", "plugins.trimaran", *what)
-        lines = daemon.inside(*command, capture_output=True).stdout.splitlines()
-        found |= {line.split()[0] for line in lines if line}
-    return found - {"KEY"}
-
-
-def until_nothing_is_stored(daemon: Daemon) -> None:
-    """What a failed pull has brought is containerd's to collect."""
-    deadline = time.monotonic() + 20
-    while found := stored(daemon):
-        assert time.monotonic() < deadline, found
-        time.sleep(0.1)
 
 
 def test_pushed_plugin_is_installed_used_and_pushed_again(

@@ -1,16 +1,17 @@
-"""An example of a managed plugin: a static volume driver, as a directory for `docker plugin create`."""
+"""An example of a managed plugin, as a directory for `docker plugin create`, and what plugins have in containerd."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.harness.daemon import ROOT
+from tests.harness.daemon import ROOT, Daemon
 
 CONFIG: dict[str, Any] = {
     "description": "a volume driver",
@@ -39,3 +40,22 @@ def plugin_context(place: Path, **config: Any) -> Path:
     (root / "linked").hardlink_to(root / "plugin")
     (place / "config.json").write_text(json.dumps({**CONFIG, **config}))
     return place
+
+
+def stored(daemon: Daemon) -> set[str]:
+    """The blobs and snapshots in the plugins' namespace."""
+    socket = daemon.root / "exec/containerd/containerd.sock"
+    found: set[str] = set()
+    for what in (("content", "ls", "-q"), ("snapshots", "ls")):
+        command = ("ctr", "-a", str(socket), "-n", "plugins.trimaran", *what)
+        lines = daemon.inside(*command, capture_output=True).stdout.splitlines()
+        found |= {line.split()[0] for line in lines if line}
+    return found - {"KEY"}
+
+
+def until_nothing_is_stored(daemon: Daemon) -> None:
+    """What a failed pull has brought is containerd's to collect."""
+    deadline = time.monotonic() + 20
+    while found := stored(daemon):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
