@@ -30,7 +30,7 @@ faults *args: setup
 
 # Kill the daemon before and after each of its effects, and a hundred times at random (half an hour); --seed repeats.
 torture *args: setup
-    {{python}} -m pytest -m torture -s tests/integration/test_crashes.py tests/integration/test_torture.py tests/integration/test_lines.py tests/integration/test_event_streams.py tests/integration/test_hundreds.py tests/integration/test_limits.py tests/integration/test_stuck.py tests/integration/test_cycles.py tests/integration/test_fuzz.py tests/integration/test_published_under_load.py tests/integration/test_network_churn.py tests/integration/test_large_builds.py tests/clients/test_names_inside.py "$@"
+    {{python}} -m pytest -m torture -s tests/integration/test_crashes.py tests/integration/test_torture.py tests/integration/test_lines.py tests/integration/test_event_streams.py tests/integration/test_hundreds.py tests/integration/test_limits.py tests/integration/test_stuck.py tests/integration/test_cycles.py tests/integration/test_fuzz.py tests/integration/test_published_under_load.py tests/integration/test_network_churn.py tests/integration/test_plugin_crashes.py tests/integration/test_large_builds.py tests/clients/test_names_inside.py "$@"
 
 # All network tests with bridge-nf-call-iptables 0 and 1, each beside a foreign FORWARD policy of ACCEPT and DROP.
 surroundings *args: setup
