@@ -9,6 +9,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from engine.adapters.store import service
 from engine.adapters.store.copy import Copy
 from engine.adapters.store.database import Database
 from engine.adapters.store.opening import SUSPECT, Repair
@@ -165,8 +166,9 @@ async def test_copy_is_written_in_a_pause_and_at_the_end(
 
 
 async def test_who_never_pauses_does_not_put_the_copy_off_for_ever(
-    rig: Rig, tmp_path: Path
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(service, "COPY_AFTER", 1000.0)
     copy = Copy(tmp_path / "state.copy.db")
     rig.service = lambda: StoreService(  # type: ignore[method-assign]
         rig.database, rig.mailbox, rig.tell, rig.heads.append, copy=copy
