@@ -26,7 +26,7 @@ up *args: setup
 
 # The long proofs: a fault at every await of every service, every exit looked at at once (some minutes).
 faults *args: setup
-    {{python}} -m pytest -m torture tests/integration/test_faults.py tests/integration/test_die.py "$@"
+    {{python}} -m pytest -m torture tests/integration/test_faults.py tests/integration/test_plugin_faults.py tests/integration/test_die.py "$@"
 
 # Kill the daemon before and after each of its effects, and a hundred times at random (half an hour); --seed repeats.
 torture *args: setup

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import tarfile
 import threading
 import time
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 
 from tests.harness.daemon import Daemon
@@ -169,6 +171,38 @@ def test_upgrade_keeps_what_was_set(
     until_nothing_is_stored(daemon)
     status, told = pull(daemon, f"{mini}/upgrade?remote={newer}")
     assert (status, told[0]["message"]) == (404, f'plugin "{mini}" not found')
+
+
+def test_docker_py_installs_and_upgrades(daemon: Daemon, mini: str) -> None:
+    client = docker.DockerClient(base_url=daemon.host, timeout=60)
+    try:
+        plugin = client.plugins.install(mini, "py")
+        assert (plugin.name, plugin.enabled) == ("py:latest", False)
+        plugin.configure({"FLAVOUR": "py"})
+        assert "Complete" in [each.get("status") for each in plugin.upgrade(mini)]
+        plugin.reload()
+        assert plugin.settings["Env"] == ["FLAVOUR=py"]
+        plugin.enable()
+        plugin.disable()
+        plugin.remove()
+        assert client.plugins.list() == []
+    finally:
+        client.close()
+
+
+def test_client_that_leaves_ends_the_installation(daemon: Daemon, other: FaultyRegistry) -> None:
+    layer = archive(48 << 20)
+    other.publish("left", config_of(layer), [layer], LAYER, config_type=KIND)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(daemon.host.removeprefix("unix://"))
+        body = json.dumps(GRANTED)
+        head = (
+            f"POST /plugins/pull?remote={other.host}/image:left&name=left HTTP/1.1\r\nHost: d\r\n"
+        )
+        client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        assert b"200" in client.recv(4096)
+    until_nothing_is_stored(daemon)
+    assert names(daemon) == []
 
 
 def test_refusals(daemon: Daemon, registry: Registry, mini: str) -> None:

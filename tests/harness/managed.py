@@ -43,10 +43,10 @@ def plugin_context(place: Path, **config: Any) -> Path:
 
 
 def stored(daemon: Daemon) -> set[str]:
-    """The blobs and snapshots in the plugins' namespace."""
+    """The blobs, snapshots and leases in the plugins' namespace."""
     socket = daemon.root / "exec/containerd/containerd.sock"
     found: set[str] = set()
-    for what in (("content", "ls", "-q"), ("snapshots", "ls")):
+    for what in (("content", "ls", "-q"), ("snapshots", "ls"), ("leases", "ls", "-q")):
         command = ("ctr", "-a", str(socket), "-n", "plugins.trimaran", *what)
         lines = daemon.inside(*command, capture_output=True).stdout.splitlines()
         found |= {line.split()[0] for line in lines if line}
