@@ -32,12 +32,12 @@ class Connect(Work):
     name = "an endpoint set up: `POST /networks/{id}/connect`"
 
     def prepare(self, engine: Contestant) -> None:
-        engine.cli("network", "create", "crowd")
+        engine.cli("network", "create", self.network)
         engine.cli("run", "-d", "--name", "comer", "busybox", "sleep", "3600")
         for number in range(self.crowd):
             name = f"crowd-{number}"
             engine.cli(
-                "run", "-d", "--name", name, "--network", "crowd", "busybox", "sleep", "3600"
+                "run", "-d", "--name", name, "--network", self.network, "busybox", "sleep", "3600"
             )
 
     @property
@@ -45,16 +45,25 @@ class Connect(Work):
         """How many endpoints are there already."""
         return 0
 
+    @property
+    def network(self) -> str:
+        return f"crowd-of-{self.crowd}"
+
     def sample(self, engine: Contestant) -> float:
         before = time.perf_counter()
-        engine.json("POST", "/networks/crowd/connect", {"Container": "comer"})
+        engine.json("POST", f"/networks/{self.network}/connect", {"Container": "comer"})
         took = (time.perf_counter() - before) * 1000
-        engine.json("POST", "/networks/crowd/disconnect", {"Container": "comer"})
+        engine.json("POST", f"/networks/{self.network}/disconnect", {"Container": "comer"})
         return took
 
     def clean(self, engine: Contestant) -> None:
         engine.cli("rm", "-f", "comer", *(f"crowd-{number}" for number in range(self.crowd)))
-        engine.cli("network", "rm", "crowd")
+        # Of two hundred removed at once, dockerd 20.10 now and then forgets an endpoint; it goes with the engine.
+        try:
+            engine.cli("network", "rm", self.network)
+        except AssertionError:
+            if engine.label != "dockerd":
+                raise
 
 
 class ConnectAmongMany(Connect):
