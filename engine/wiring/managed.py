@@ -49,9 +49,11 @@ def managed_room(engine: Engine) -> Managed:
         choices.engine_id,
     )
     store = ManagedStore(engine.database, engine.journal)
-    return Managed(
-        machine, store, lambda name: engine.volumes.uses(name), lambda: engine.leave_running
-    )
+
+    def used(name: str) -> bool:
+        return engine.volumes.uses(name) or engine.networks.uses(name)
+
+    return Managed(machine, store, used, lambda: engine.leave_running)
 
 
 def plan_of(record: PluginRecord, choices: Choices, facts: Facts, root: Path) -> SpecPlan:
