@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
@@ -199,11 +199,13 @@ def _object(driver: str, method: str, found: Mapping[str, Any], name: str) -> di
     return value
 
 
-def _text(driver: str, found: Mapping[str, Any], name: str, check: Any) -> str:
+def _text(driver: str, found: Mapping[str, Any], name: str, check: Callable[[str], object]) -> str:
     value = found.get(name) or ""
     try:
+        if not isinstance(value, str):
+            raise ValueError
         return str(check(value)) if value else ""
-    except (ValueError, TypeError):
+    except ValueError:
         raise _wrong(driver, name, f"not understood: {value!r}") from None
 
 

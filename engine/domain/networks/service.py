@@ -90,6 +90,7 @@ class NetworksService:
             if self._book.restored:  # a later incarnation: the book has it all
                 await self.publishing.load()
                 await self._attachments.introduce()
+                await self._plugged.take_up()
             else:
                 await self._startup.set_up()
             async with trio.open_nursery() as watchers:
