@@ -30,7 +30,7 @@ faults *args: setup
 
 # Kill the daemon before and after each of its effects, and a hundred times at random (half an hour); --seed repeats.
 torture *args: setup
-    {{python}} -m pytest -m torture -s tests/integration/test_crashes.py tests/integration/test_torture.py tests/integration/test_lines.py tests/integration/test_event_streams.py tests/integration/test_operators.py tests/integration/test_limits.py tests/integration/test_stuck.py tests/integration/test_cycles.py tests/integration/test_fuzz.py tests/integration/test_published_under_load.py tests/integration/test_network_churn.py tests/clients/test_names_inside.py "$@"
+    {{python}} -m pytest -m torture -s tests/integration/test_crashes.py tests/integration/test_torture.py tests/integration/test_lines.py tests/integration/test_event_streams.py tests/integration/test_hundreds.py tests/integration/test_limits.py tests/integration/test_stuck.py tests/integration/test_cycles.py tests/integration/test_fuzz.py tests/integration/test_published_under_load.py tests/integration/test_network_churn.py tests/integration/test_large_builds.py tests/clients/test_names_inside.py "$@"
 
 # All network tests with bridge-nf-call-iptables 0 and 1, each beside a foreign FORWARD policy of ACCEPT and DROP.
 surroundings *args: setup
@@ -44,16 +44,26 @@ images *args: setup
 soak *args: setup
     {{python}} -m pytest -m torture -s tests/integration/test_soak.py "$@"
 
+# An hour of logs without a receiver, 100,000 health probes, what comes 90 s late (an hour and a half; PROBES for less).
+patience *args: setup
+    {{python}} -m pytest -m torture -s tests/integration/test_receiver_away.py tests/integration/test_probes.py tests/integration/test_start_retry.py tests/engine/domain/containers/test_onunhealthy.py tests/engine/domain/containers/test_probing.py "$@"
+
 # Every file of the data root damaged in every way; a hundred containers through restarts, kills and upgrades.
 hardships *args: setup
     {{python}} -m pytest -m torture tests/integration/test_damage.py tests/integration/test_handover.py "$@"
 
-# Checks and all tests: unit, integration on real containerd, real clients.
-test *args: check
-    {{python}} -m pytest "$@"
+# Checks and all tests: unit, integration on real containerd, real clients. The checks run beside the first tests.
+test *args: setup
+    #!/usr/bin/env bash
+    set -uo pipefail
+    {{just_executable()}} check >.check.log 2>&1 & checks=$!
+    {{python}} -m pytest "$@"; tests=$?
+    wait "$checks"; checks=$?
+    if [ "$checks" != 0 ]; then cat .check.log; fi
+    exit $((tests || checks))
 
-# The tests that failed last, alone.
-again *args: setup
+# The checks again, and alone the tests that failed last.
+again *args: check
     {{python}} -m pytest --last-failed --last-failed-no-failures none "$@"
 
 # Format, lint, types, direction of imports.

@@ -20,6 +20,7 @@ from bench import fsyncs
 from bench.builds import BUILDS
 from bench.engines import Contestant, Dockerd, dockerd_program
 from bench.images import IMAGES
+from bench.lines import LINES
 from bench.listeners import LISTENED
 from bench.networks import NETWORKS
 from bench.report import line, page
@@ -60,6 +61,7 @@ class Bench:
             if dockerd_program() is not None:
                 engines.append(stack.enter_context(Dockerd()))
             self._measure(self.wanted(WORKS), engines)
+            self._measure(self.wanted(LINES), engines)
             self._measure(self.wanted(LISTENED), engines)
             self._measure(self.wanted(BUILDS), engines)
             self._measure(self.wanted(IMAGES), engines, needs="docker-registry")

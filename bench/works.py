@@ -30,6 +30,8 @@ class Scale:
     runs: int = 12
     files: int = 10_000
     steps: int = 20
+    crowd: int = 20
+    """Containers that write at the same time."""
     traced: int = 4
     """Runs under strace, which makes each some seconds long."""
     settle: float = 3.0
@@ -46,6 +48,7 @@ SMOKE = Scale(
     runs=4,
     files=50,
     steps=4,
+    crowd=2,
     traced=1,
     settle=0.2,
     idle=0.2,

@@ -7,6 +7,7 @@ services as data; `run` serves the tree until it is told to stop.
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -290,6 +291,7 @@ class Engine:
                 factory=self.storage.service,
                 depends_on=("volumes", "images", "containers"),
                 mailboxes=(self.storage.mailbox,),
+                patience=math.inf,  # prunes queue
             ),
             ChildSpec(name="metrics", factory=lambda: metrics_server(self)),
             ChildSpec(

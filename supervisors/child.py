@@ -23,6 +23,7 @@ class Incarnation:
     __slots__ = (
         "_on_end",
         "_on_start",
+        "began",
         "ended",
         "error",
         "has_started",
@@ -45,6 +46,7 @@ class Incarnation:
         self.scope = trio.CancelScope()
         self.has_started = False
         self.stopping = False
+        self.began = trio.current_time()
         self.error: Exception | None = None
         self.settled = trio.Event()  # it has started, or ended without
         self.ended = trio.Event()
@@ -56,6 +58,7 @@ class Incarnation:
         if self.has_started:
             raise RuntimeError(f"{self.name} said started() twice")
         self.has_started = True
+        self.began = trio.current_time()
         self.scope.shield = True
         self.settled.set()
         if not self.stopping:
@@ -100,6 +103,11 @@ class Incarnation:
                     await self._ask(grace)
                 self.scope.cancel()
             await self.ended.wait()
+
+    def cut_off(self, error: Exception) -> None:
+        """End it as crashed."""
+        self.error = error
+        self.scope.cancel()
 
     async def _ask(self, grace: float) -> None:
         with trio.move_on_after(grace) as patience:

@@ -74,6 +74,13 @@ class StartTimeout(Exception):
         super().__init__(f"{child} did not start within {seconds:g} s")
 
 
+class Frozen(Exception):
+    """A service has not taken its mail for too long, and was cut off."""
+
+    def __init__(self, child: str, seconds: float) -> None:
+        super().__init__(f"{child} has taken no mail for {seconds:.0f} s")
+
+
 class UnexpectedEnd(Exception):
     """A child returned though nobody had asked it to stop."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict, deque
 from types import TracebackType
@@ -26,6 +27,7 @@ class Mailbox(Generic[M]):
         self.peak = 0
         self.dropped = 0
         self.last_success: float | None = None
+        self._neglected = math.inf
         self._queue: deque[Letter[M]] = deque()
         # Senders that wait for room, first come first served.
         self._waiting: OrderedDict[Letter[M], trio.lowlevel.Task] = OrderedDict()
@@ -44,6 +46,11 @@ class Mailbox(Generic[M]):
     @property
     def closed(self) -> bool:
         return self._closed
+
+    @property
+    def neglected(self) -> float:
+        """Seconds since mail was last taken, or the first arrived, while some waits; 0 when none does."""
+        return max(0.0, trio.current_time() - self._neglected) if self._queue else 0.0
 
     def stats(self) -> MailboxStats:
         return MailboxStats(
@@ -120,6 +127,8 @@ class Mailbox(Generic[M]):
         return True
 
     def _enqueue(self, letter: Letter[M]) -> None:
+        if not self._queue:
+            self._neglected = trio.current_time()
         self._queue.append(letter)
         self.peak = max(self.peak, len(self._queue))
         self._arrivals.unpark()
@@ -139,6 +148,7 @@ class Mailbox(Generic[M]):
         if not self._queue:
             return None
         letter = self._queue.popleft()
+        self._neglected = trio.current_time()
         self._admit()
         return letter
 

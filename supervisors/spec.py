@@ -47,7 +47,8 @@ class ChildSpec:
     `mailboxes` are shown in the status, and refuse mail once the child will not come back by
     itself. With `quarantine`, a child that gives up (a nested supervisor past its intensity, or
     a service that crashes more often than its supervisor allows) is kept and shown, and counts
-    not against the supervisor.
+    not against the supervisor. A running service that takes no mail for `patience` seconds while
+    some waits is frozen: it is cut off, which is a crash like any other.
     """
 
     name: str
@@ -58,3 +59,4 @@ class ChildSpec:
     depends_on: tuple[str, ...] = ()
     mailboxes: tuple[AnyMailbox, ...] = ()
     quarantine: bool = False
+    patience: float = 120.0

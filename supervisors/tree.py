@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import trio
 
-from supervisors import order
+from supervisors import frost, order
 from supervisors.child import Child, Incarnation
 from supervisors.errors import (
     ChildInUse,
@@ -88,7 +88,10 @@ class Supervisor:
                     if not self._over.is_set():
                         self._become("running")
                         task_status.started()
-                        await self._over.wait()
+                        async with trio.open_nursery() as watching:
+                            watching.start_soon(frost.watch, self._roster.children.values)
+                            await self._over.wait()
+                            watching.cancel_scope.cancel()
                 finally:
                     self._end()
                     self._become("stopping")

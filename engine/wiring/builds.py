@@ -13,6 +13,7 @@ from engine.adapters.builds.fetching import HttpFetcher
 from engine.adapters.builds.workshop import HostWorkshop
 from engine.domain.builds.facade import Builds
 from engine.domain.builds.leavings import INTENT
+from engine.wiring.storage import disk_reserve
 from supervisors import ChildSpec
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def make_builds(engine: Engine) -> Builds:
             engine.data.path / "tmp",
             engine.exec_root / "mnt",
             snapshotter=engine.choices.snapshotter,
+            reserve=disk_reserve(engine.settings),
         ),
         fetcher=HttpFetcher(),
         journal=engine.journal,

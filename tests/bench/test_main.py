@@ -10,6 +10,7 @@ from bench.__main__ import NOTES, former_notes
 from bench.builds import BUILDS
 from bench.fsyncs import COUNTS, SLOWED
 from bench.images import IMAGES
+from bench.lines import LINES
 from bench.listeners import LISTENED
 from bench.networks import NETWORKS
 from bench.works import SMOKE, WORKS
@@ -32,7 +33,7 @@ def test_the_smoke_measures_every_work_on_every_engine(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)
     assert done.returncode in (0, 1), done.stderr
     rows = [line for line in page.read_text().splitlines() if line.startswith("| ")][1:]
-    works = (*WORKS, *LISTENED, *BUILDS, *IMAGES, *NETWORKS, *COUNTS, *SLOWED)
+    works = (*WORKS, *LINES, *LISTENED, *BUILDS, *IMAGES, *NETWORKS, *COUNTS, *SLOWED)
     names = [each(SMOKE).name for each in works]
     assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == names
     assert all(row.count(" |") == 7 for row in rows), rows

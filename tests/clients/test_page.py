@@ -11,6 +11,7 @@ import pytest
 
 from tests.harness.browser import Browser, Page
 from tests.harness.faulting import FaultyDaemon
+from tests.integration.test_operators import containerd, standing_still
 
 pytestmark = pytest.mark.client
 
@@ -94,6 +95,7 @@ def test_log_is_opened_followed_and_closed_by_the_keyboard(
     assert page.value(f"document.activeElement === {lines}")
     page.press("Escape")
     page.wait("document.getElementById('log').hidden")
+    assert page.value(f"document.activeElement === {row('talker')}.querySelector('button')")
     daemon.docker("rm", "-f", "talker", check=True)
     page.wait(f"!{row('talker')}")
 
@@ -143,6 +145,23 @@ def test_stream_survives_the_daemons_restart_without_a_gap(
     assert page.value("before") is True, "the page was loaded anew"
     assert max(numbers) > last
     assert numbers == list(range(max(numbers), min(numbers) - 1, -1))
+    page.wait(f"{row('first')}?.dataset.state === 'running'")
+
+
+def test_restore_is_shown_while_it_lasts(daemon: FaultyDaemon, page: Page) -> None:
+    count = len(daemon.json("GET", "/containers/json"))
+    assert count > 0
+    daemon.kill()
+    with standing_still(containerd(daemon)):
+        daemon.launch()
+        page.wait("!document.getElementById('restore').hidden")
+        shown = page.value("document.getElementById('restored-text').textContent")
+        assert shown.startswith(f"0 of {count}")
+        assert page.value("document.getElementById('restored').max") == count
+        page.wait("/engine (starting|failed)/.test(document.getElementById('health').textContent)")
+    daemon.wait_ready()
+    page.wait("document.getElementById('restore').hidden")
+    page.wait("document.getElementById('health').textContent === 'engine ok'", 60)
     page.wait(f"{row('first')}?.dataset.state === 'running'")
 
 

@@ -16,7 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import engine.__main__ as entry
+from engine.adapters.builds import workshop
+from engine.adapters.builds.workshop import HostWorkshop
 from engine.adapters.containerd.containers import Containers
+from engine.adapters.containerd.images import Images
+from engine.adapters.containerd.ingest import Writer
+from engine.adapters.containerd.leases import Leases
 from engine.adapters.containerd.snapshots import Snapshots
 from engine.adapters.containerd.tasks import Tasks
 from engine.adapters.netlink.adapter import Netlink
@@ -51,6 +56,14 @@ EFFECTS: dict[str, tuple[Any, str]] = {
     "files.delete": (remove, "_delete_directories"),
     "streams.open": (ProcessStreams, "open"),
     "streams.stdin": (ProcessStreams, "connect_stdin"),
+    "images.create": (Images, "create"),
+    "content.commit": (Writer, "commit"),
+    "leases.create": (Leases, "create"),
+    "leases.delete": (Leases, "delete"),
+    "build.unpack": (workshop, "_unpack"),
+    "build.copy": (HostWorkshop, "copy"),
+    "build.move": (HostWorkshop, "move"),
+    "build.discard": (HostWorkshop, "discard"),
     "volume.make": (HostDisk, "make"),
     "volume.fill": (HostDisk, "fill"),
     "volume.mount": (HostDisk, "mount"),

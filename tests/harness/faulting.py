@@ -30,9 +30,9 @@ class FaultyDaemon(Daemon):
         super().__init__(*arguments)
         self._limits = "1" if limited else ""
 
-    def start(self, *extra: str, environment: dict[str, str] | None = None) -> None:
+    def launch(self, *extra: str, environment: dict[str, str] | None = None) -> None:
         control = {"TRIMARAN_FAULTS": self._control, "TRIMARAN_LIMITS": self._limits}
-        super().start(*extra, environment={**control, **(environment or {})})
+        super().launch(*extra, environment={**control, **(environment or {})})
 
     @property
     def _control(self) -> str:
@@ -48,6 +48,10 @@ class FaultyDaemon(Daemon):
 
     def arm(self, pattern: str, n: int) -> None:
         self._tell(do="arm", pattern=pattern, n=n)
+
+    def freeze(self, mailbox: str) -> None:
+        """Whoever reads it takes one more letter. Needs TRIMARAN_PATIENCE in the daemon's environment."""
+        self._tell(do="freeze", mailbox=mailbox)
 
     def disarm(self) -> Hit:
         return Hit(**self._tell(do="disarm"))

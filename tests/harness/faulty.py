@@ -22,6 +22,7 @@ import outcome
 import trio
 
 import engine.__main__ as entry
+from supervisors import ChildSpec, Inbox, frost
 from supervisors.intensity import Intensity
 from tests.harness.holds import Holds
 
@@ -109,10 +110,35 @@ def place(task: trio.lowlevel.Task) -> list[str]:
     ]
 
 
+class Frost:
+    """Freezes the service that reads a mailbox: it takes one more letter, and then no more."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def settle_in(self, patience: float) -> None:
+        """How long the product waits for who is frozen."""
+        following, names = Inbox.__anext__, self.names
+        frozen: list[Inbox[Any]] = []
+        frost.LOOK_EVERY = patience / 6
+        (ChildSpec.__init__.__kwdefaults__ or {})["patience"] = patience
+
+        async def __anext__(inbox: Inbox[Any]) -> Any:
+            if inbox._mailbox.name in names:
+                names.remove(inbox._mailbox.name)
+                frozen.append(inbox)
+            if inbox in frozen:
+                await trio.sleep_forever()
+            return await following(inbox)
+
+        Inbox.__anext__ = __anext__  # type: ignore[method-assign,assignment]
+
+
 class Control:
     """Serves the socket from a plain thread, so that it answers whatever the loop does."""
 
-    def __init__(self, path: str, faults: Faults, holds: Holds) -> None:
+    def __init__(self, path: str, faults: Faults, holds: Holds, frozen: Frost) -> None:
+        self._frozen = frozen
         self._faults = faults
         self._holds = holds
         self._listener = socket.socket(socket.AF_UNIX)
@@ -142,6 +168,8 @@ class Control:
             case "counted":
                 counts, faults.counts = faults.counts, None
                 return counts
+            case "freeze":
+                self._frozen.names.add(asked["mailbox"])
             case "measure":
                 holds.measure(**asked)
             case "measured":
@@ -150,10 +178,12 @@ class Control:
 
 
 def main() -> int:
-    faults, holds = Faults(), Holds()
+    faults, holds, frozen = Faults(), Holds(), Frost()
+    if patience := os.environ.get("TRIMARAN_PATIENCE"):
+        frozen.settle_in(float(patience))
     if not os.environ.get("TRIMARAN_LIMITS"):
         Intensity.allows = lambda self, now: True  # type: ignore[method-assign]
-    Control(os.environ["TRIMARAN_FAULTS"], faults, holds)
+    Control(os.environ["TRIMARAN_FAULTS"], faults, holds, frozen)
     product = entry.run
 
     async def run(*arguments: Any) -> int:

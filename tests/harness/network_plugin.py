@@ -47,7 +47,9 @@ class NetworkPlugin:
             except FileNotFoundError:
                 state = {"networks": {}, "endpoints": {}, "pools": {}}
             yield state
-            self._path.write_text(json.dumps(state))
+            fresh = self._path.with_suffix(".new")
+            fresh.write_text(json.dumps(state))
+            fresh.replace(self._path)  # whole, whoever looks, and whenever we are killed
 
     def _network(self, name: str, asked: Document, state: Document) -> Document:
         networks, endpoints = state["networks"], state["endpoints"]

@@ -213,10 +213,10 @@ def test_features_say_no(daemon: BuilderDaemon) -> None:
 
 
 def test_it_ends_with_the_daemon(daemon: BuilderDaemon) -> None:
+    """The last one: the daemon stays down."""
     with hijacked(daemon, "/grpc") as sock:
         asked(sock, b"x")
         child = daemon.child()
         daemon.stop()
     assert not Path(f"/proc/{child}").exists()
     assert not daemon.pid_file.exists()
-    daemon.start()

@@ -16,6 +16,7 @@ from itertools import product
 
 import pytest
 
+from tests.harness.builddeeds import BuildAttempt
 from tests.harness.crashed import CrashingDaemon
 from tests.harness.crashing import CRASH_POINTS
 from tests.harness.deeds import DEEDS, Attempt, wait_for
@@ -27,7 +28,10 @@ MOMENTS = ("before", "after")
 LATE = 3.0
 """Seconds for an effect that comes after the last answer."""
 QUIET = 0.2
-CHOICES = 6
+CHOICES = 5
+"""Of the deeds on containers; the build is always among them."""
+BUILD = "build"
+AnyAttempt = Attempt | BuildAttempt
 
 
 class Round:
@@ -60,8 +64,10 @@ class Round:
         time.sleep(QUIET)
         return before == self.daemon.effects()
 
-    def _ready(self, name: str) -> Attempt:
-        attempt = Attempt(self.daemon, DEEDS[name], live=self.live)
+    def _ready(self, name: str) -> AnyAttempt:
+        attempt: AnyAttempt = BuildAttempt(self.daemon)
+        if name != BUILD:
+            attempt = Attempt(self.daemon, DEEDS[name], live=self.live)
         attempt.ready()
         wait_for(self._quiet, "the daemon is at rest")
         return attempt
@@ -85,7 +91,7 @@ class Round:
             raise
         return True
 
-    def _clear(self, attempt: Attempt) -> None:
+    def _clear(self, attempt: AnyAttempt) -> None:
         attempt.remove()
         left = partial(difference, self.daemon, self.empty)
         wait_for(lambda: not left(), lambda: str(left()))
@@ -105,14 +111,14 @@ def round_(request: pytest.FixtureRequest) -> Iterator[Round]:
 
 def test_some_crashes_leave_what_was_answered_and_nothing_half(round_: Round) -> None:
     chance = random.Random(f"trimaran {round_.live}")
-    for name in chance.sample(list(DEEDS), CHOICES):
+    for name in (*chance.sample(list(DEEDS), CHOICES), BUILD):
         effect, nth = chance.choice(round_.points(name))
         round_.crash(name, effect, chance.choice(MOMENTS), nth)
     assert round_.daemon.hits
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("name", DEEDS)
+@pytest.mark.parametrize("name", [*DEEDS, BUILD])
 def test_every_crash_leaves_what_was_answered_and_nothing_half(round_: Round, name: str) -> None:
     points = round_.points(name)
     missed = [

@@ -196,24 +196,3 @@ def test_the_command_draws_it_all(daemon: Daemon) -> None:
     assert replay.returncode == 0, replay
     (line,) = replay.stdout.splitlines()
     assert json.loads(line)["Action"] == "create"
-
-
-@pytest.mark.torture
-def test_restore_of_five_hundred_containers() -> None:
-    with Daemon("--live-restore") as daemon:
-        daemon.load_busybox()
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda n: run(daemon, f"one-of-many-{n}"), range(500)))
-        daemon.kill()
-        daemon.launch()
-        wait_for(lambda: answers(daemon.socket), "the API listens", 30)
-        rounds = []
-        while not health(daemon)[1]["started"]:
-            rounds.append(ask_all(daemon, "one-of-many-250"))
-        print(rounds, health(daemon)[1]["restore"])
-        assert rounds
-        assert all(max(each.values()) < AT_ONCE for each in rounds), rounds
-        progress = health(daemon)[1]["restore"]
-        assert progress["total"] == 500
-        assert len(progress["slowest"]) == 5
-        assert len(daemon.json("GET", "/containers/json")) == 500

@@ -6,17 +6,21 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.harness import logreceivers
 from tests.harness.daemon import Daemon, running_daemon
+from tests.harness.logreceivers import Receiver
 
 pytestmark = pytest.mark.integration
 
 PATIENCE = 30.0
-"""Seconds for a try that comes every ten at most, on a busy machine."""
+"""Seconds for a try that comes every eight at most, on a busy machine."""
+SOON = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +148,56 @@ def test_label_and_no_policy_leave_it_at_the_first_failure(daemon: Daemon) -> No
         assert daemon.docker(*run).returncode != 0
         assert state(daemon, name)["Status"] == "created"
         daemon.docker("rm", name, check=True)
+
+
+@pytest.mark.parametrize("late", [3, pytest.param(90, marks=pytest.mark.torture)])
+def test_everything_that_comes_late_is_in_use_ten_seconds_later(daemon: Daemon, late: int) -> None:
+    """A mount's source, a device, an address and a log server at once. The last keeps nobody from running."""
+    source, device = daemon.root / f"late-{late}", Path(f"/dev/trimaran-{daemon.name}-{late}")
+    address = f"10.79.0.{late}"
+    with logreceivers.tcp(daemon.name) as unused:
+        port = int(unused.getsockname()[1])
+    command = ("busybox", "sh", "-c", "echo begun; exec sleep 600")
+    options = {
+        "late-nas": ("--mount", f"type=bind,src={source},dst=/nas"),
+        "late-dev": ("--device", str(device)),
+        "late-port": ("-p", f"{address}:8080:80"),
+        "late-log": ("--log-driver=syslog", f"--log-opt=syslog-address=tcp://127.0.0.1:{port}"),
+    }
+    source.mkdir()  # as it is at the creation
+    for name, words in options.items():
+        create = ("create", "--name", name, "--stop-timeout", "0", "--restart", "always")
+        daemon.docker(*create, *words, *command, check=True)
+    source.rmdir()
+    waiting = [name for name in options if name != "late-log"]
+    assert all(daemon.docker("start", name).returncode for name in waiting)
+    daemon.docker("start", "late-log", check=True)
+    time.sleep(late)
+    for name in waiting:
+        found = state(daemon, name)
+        assert found["Status"] == "restarting", found
+        assert "(next try at 20" in found["Error"]
+    assert state(daemon, "late-log")["Status"] == "running"
+    source.mkdir()
+    os.mknod(device, 0o20666, os.makedev(1, 3))
+    try:
+        daemon.inside("ip", "addr", "add", f"{address}/32", "dev", "lo")
+        with Receiver(logreceivers.tcp(daemon.name, port), logreceivers.syslog) as receiver:
+            came = time.time()
+            assert receiver.wait(1, SOON) == ["begun"]
+            logged = time.time() - came
+        begun = [_begun(daemon, name) - came for name in waiting]
+    finally:
+        device.unlink()
+    print(f"\nafter {late} s: {begun} {logged:.1f} s later")
+    assert max(begun) <= SOON
+    daemon.docker("rm", "-f", *options, check=True)
+
+
+def _begun(daemon: Daemon, name: str) -> float:
+    """When it began to run; waits for it."""
+    deadline = time.monotonic() + PATIENCE
+    while (found := state(daemon, name))["Status"] != "running":
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+    return datetime.fromisoformat(found["StartedAt"][:26] + "+00:00").timestamp()

@@ -13,6 +13,7 @@ from tests.harness.daemon import Daemon, running_daemon
 pytestmark = pytest.mark.integration
 
 PATIENCE = 30.0
+LATE = ("--restart", "on-failure", "-p", "10.76.0.1:8080:80")
 FOREVER = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
 
 
@@ -74,22 +75,47 @@ def test_each_end_has_its_cause(daemon: Daemon) -> None:
         "lodger": ("dependency", "", "137"),
         "greedy": ("oom", "", "137"),
     }
-    for name, (cause, by, code) in expected.items():
-        (end,) = wait_for(lambda name=name: ends(daemon, name))
-        found = end["cause"], end.get("by", ""), end["attributes"]["exitCode"]
-        assert found == (cause, by, code), name
+    for name in expected:
+        wait_for(lambda name=name: ends(daemon, name))
     logs = ends(daemon, "byitself")[0]["logs"]
     assert daemon.request("GET", logs)[0] == 200
+    assert {name: told(daemon, name) for name in expected} == expected
+    daemon.docker("rm", "-f", *expected, check=True)
+    daemon.stop()
+    daemon.start()
+    assert {name: told(daemon, name) for name in expected} == expected
+
+
+def told(daemon: Daemon, name: str) -> tuple[str, str, str]:
+    """Why it ended, by whom, with which code."""
+    (end,) = ends(daemon, name)
+    return end["cause"], end.get("by", ""), end["attributes"]["exitCode"]
 
 
 def test_restarts_tell_their_policy(daemon: Daemon) -> None:
     run(daemon, "looping", "--restart", "on-failure:2", "busybox", "false")
     wait_for(lambda: len(ends(daemon, "looping")) == 3)
-    starts = [each for each in timeline(daemon, "looping")["entries"] if each["action"] == "start"]
-    assert [(each["cause"], each.get("attributes", {})) for each in starts] == [
+    expected = [
         ("api", {}),
         ("restart-policy", {"attempt": "1", "delay": "0.1"}),
         ("restart-policy", {"attempt": "2", "delay": "0.2"}),
+    ]
+    assert starts(daemon, "looping") == expected
+    daemon.docker("run", "-d", "--name", "retried", *LATE, "busybox", "true")
+    daemon.inside("ip", "addr", "add", "10.76.0.1/32", "dev", "lo")
+    wait_for(lambda: ends(daemon, "retried"))
+    assert [cause for cause, _ in starts(daemon, "retried")] == ["start-retry"]
+    daemon.docker("rm", "-f", "looping", "retried", check=True)
+    daemon.kill()
+    daemon.start()
+    assert starts(daemon, "looping") == expected
+    assert [cause for cause, _ in starts(daemon, "retried")] == ["start-retry"]
+
+
+def starts(daemon: Daemon, name: str) -> list[tuple[str, dict[str, str]]]:
+    entries = timeline(daemon, name)["entries"]
+    return [
+        (each["cause"], each.get("attributes", {})) for each in entries if each["action"] == "start"
     ]
 
 

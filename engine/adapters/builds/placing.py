@@ -13,7 +13,8 @@ import os
 import posixpath
 import stat
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import IO, cast
 
 import zstandard
@@ -31,10 +32,27 @@ from engine.models.files import Extraction
 __all__ = ["fill_all", "make_directory", "place_all"]
 
 FILE_LIMIT = 4 << 20
+Count = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class _Where:
+    """`count` is told how many bytes an archive has unpacked to, and may refuse more."""
+
+    root: int
+    order: Order
+    owner: Owner | None
+    later: Later | None
+    count: Count | None
 
 
 def place_all(
-    tree: DiskTree, picked: list[Picked], root: int, order: Order, later: Later | None = None
+    tree: DiskTree,
+    picked: list[Picked],
+    root: int,
+    order: Order,
+    later: Later | None = None,
+    count: Count | None = None,
 ) -> list[Picked]:
     """InvalidParameter, NotFound, SystemFailure, each with dockerd's words where it has some.
 
@@ -45,7 +63,7 @@ def place_all(
         later.owner = owner
     for number, each in enumerate(picked, 1):
         with _told(each.path):
-            _place(tree, each, root, order, owner, later)
+            _place(tree, each, _Where(root, order, owner, later, count))
         if later is not None and later.waiting:
             return picked[number:]
     return []
@@ -67,14 +85,8 @@ def _told(path: str) -> Iterator[None]:
         ) from error
 
 
-def _place(
-    tree: DiskTree,
-    picked: Picked,
-    root: int,
-    order: Order,
-    owner: Owner | None,
-    later: Later | None,
-) -> None:
+def _place(tree: DiskTree, picked: Picked, where: _Where) -> None:
+    root, order, owner = where.root, where.order, where.owner
     source = tree.place(picked.path)
     try:
         state = os.stat(source)
@@ -82,12 +94,13 @@ def _place(
         raise NotFound(f"failed to copy files: source path not found: {picked.path}") from error
     target = link_target(root, order.target)
     if stat.S_ISDIR(state.st_mode):
-        _place_directory(source, root, target, owner, later)
+        _place_directory(source, root, target, owner, where.later)
         return
     if order.unpack and not picked.whole and (kind := _archive(source)) is not None:
         os.close(make_directory(root, target, (0, 0)))
         with _opened(source, kind) as stream:
-            unpack(stream, root, target, Extraction(clamp=True))
+            measured = Measured(stream, where.count) if where.count else stream
+            unpack(cast(IO[bytes], measured), root, target, Extraction(clamp=True))
         return
     if order.target.endswith("/") or _is_directory(root, target):
         target = posixpath.join(target, posixpath.basename(picked.path.rstrip("/")))
@@ -101,6 +114,19 @@ def _place(
         Merge(owner).file(source, directory, name)
     finally:
         os.close(directory)
+
+
+class Measured:
+    """A stream that tells how much was read of it."""
+
+    def __init__(self, stream: IO[bytes], count: Count) -> None:
+        self._stream = stream
+        self._count = count
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._count(len(data))
+        return data
 
 
 def _place_directory(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
 from typing import IO
 
@@ -28,11 +28,20 @@ MISSING = (
 class DiskTree:
     """Below the descriptor `root`, which stays the caller's. `sums` are known hashes; without, files are hashed.
 
-    `context`: what is missing was perhaps left out by .dockerignore.
+    `context`: what is missing was perhaps left out by .dockerignore. `count` is told what is stored, and may
+    refuse more.
     """
 
-    def __init__(self, root: int, sums: Mapping[str, str] | None = None, *, context: bool) -> None:
+    def __init__(
+        self,
+        root: int,
+        sums: Mapping[str, str] | None = None,
+        *,
+        context: bool,
+        count: Callable[[int], None] | None = None,
+    ) -> None:
         self.root = root
+        self._count = count
         self._sums = sums
         self._context = context
         self._found: dict[str, tuple[Picked, ...]] = {}
@@ -61,6 +70,8 @@ class DiskTree:
         file = await trio.to_thread.run_sync(self._opened, name)
         try:
             async for chunk in chunks:
+                if self._count is not None:
+                    self._count(len(chunk))
                 await trio.to_thread.run_sync(file.write, chunk)
         finally:
             await trio.to_thread.run_sync(file.close)

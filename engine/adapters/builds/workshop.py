@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from engine.adapters.rootfs.openat2 import open_in_root
 from engine.adapters.rootfs.threads import consumed, produced
 from engine.adapters.rootfs.untarring import unpack
 from engine.domain.builds.ports import Order, Picked, Tree
+from engine.domain.images.ports import Reserve
 from engine.errors import InvalidParameter
 from engine.models.files import Extraction
 from engine.models.runtime import Mount
@@ -39,7 +40,8 @@ COPY_DEADLINE = 1800.0
 class HostWorkshop:
     """Below `directory`, which is this engine's alone; `scratch` is where roots are mounted for a moment.
 
-    `limit` is how many bytes a context may unpack to.
+    `limit` is how many bytes a context, and what an ADD finds packed in it, may unpack to; `reserve` is
+    asked for each of them.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class HostWorkshop:
         *,
         snapshotter: str = "overlayfs",
         limit: int = LIMIT,
+        reserve: Reserve | None = None,
     ) -> None:
         self._overlay = snapshotter == "overlayfs"
         self._directory = directory
         self._scratch = scratch
         self._limit = limit
+        self._reserve = reserve
 
     @asynccontextmanager
     async def receive(
@@ -65,7 +69,7 @@ class HostWorkshop:
         try:
             async with (
                 aclosing(decompressed(chunks)) as plain,
-                aclosing(_limited(plain, self._limit)) as measured,
+                aclosing(_counted(plain, self._count("the build context"))) as measured,
             ):
                 await consumed(measured, partial(_unpack, root, sums))
             yield DiskTree(root, sums.found, context=True)
@@ -77,7 +81,7 @@ class HostWorkshop:
         path = self._place(build_id, name)
         root = await trio.to_thread.run_sync(_made, path)
         try:
-            yield str(path), DiskTree(root, context=True)
+            yield str(path), DiskTree(root, context=True, count=self._count("a download"))
         finally:
             os.close(root)
 
@@ -114,10 +118,10 @@ class HostWorkshop:
     def _copy(
         self, tree: DiskTree, picked: list[Picked], mounts: Sequence[Mount], order: Order
     ) -> None:
-        later = self._later(tree, mounts)
+        later, count = self._later(tree, mounts), self._count("an archive")
         while picked:
             with mounted(mounts, self._scratch) as root:
-                picked = place_all(tree, picked, root, order, later)
+                picked = place_all(tree, picked, root, order, later, count)
             if later is not None:
                 fill_all(later)
 
@@ -126,6 +130,20 @@ class HostWorkshop:
         if not tree.private or not self._overlay:
             return None
         return Later(self._layers(mounts).upper)
+
+    def _count(self, what: str) -> Callable[[int], None]:
+        """To be told each piece's size; InvalidParameter over the limit, SystemFailure on a full disk."""
+        total = 0
+
+        def count(size: int) -> None:
+            nonlocal total
+            total += size
+            if total > self._limit:
+                raise InvalidParameter(f"{what} comes to more than {self._limit} bytes")
+            if self._reserve is not None:
+                self._reserve.check(size)
+
+        return count
 
     async def make_directory(self, mounts: Sequence[Mount], path: str) -> None:
         with trio.fail_after(DEADLINE):
@@ -196,10 +214,9 @@ def _move(source: str, target: str) -> None:
         os.rename(os.path.join(source, name), os.path.join(target, name))
 
 
-async def _limited(chunks: AsyncGenerator[bytes, None], limit: int) -> AsyncGenerator[bytes, None]:
-    size = 0
+async def _counted(
+    chunks: AsyncGenerator[bytes, None], count: Callable[[int], None]
+) -> AsyncGenerator[bytes, None]:
     async for chunk in chunks:
-        size += len(chunk)
-        if size > limit:
-            raise InvalidParameter(f"the build context unpacks to more than {limit} bytes")
+        count(len(chunk))
         yield chunk

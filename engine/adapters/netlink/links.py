@@ -271,7 +271,11 @@ def ensure_parent(name: str, alias: str) -> None:
         base, dot, vlan = name.rpartition(".")
         if name.startswith("dm-"):
             netlink.transact(_new_link(name, "dummy", []), _adopt(name, alias))
-        elif dot and vlan.isdecimal():
+        elif dot and not vlan.isdecimal():
+            raise SystemFailure(
+                f"unable to parse a valid vlan id from: {vlan} (ex. eth0.10 for vlan 10)"
+            )
+        elif dot:
             parent = _find(netlink, base)
             if parent is None:
                 raise SystemFailure(f"-o parent interface was not found on the host: {base}")

@@ -21,6 +21,8 @@ export class Containers {
 
   get(id) { return this.#rows.get(id)?.told; }
 
+  button(id) { return this.#rows.get(id)?.cells[0]; }
+
   forget() {
     this.#rows.clear();
     this.#body.replaceChildren();

@@ -83,11 +83,13 @@ function askLog() {
   feed.say({ log: shownLog });
 }
 
+// Back to where it was opened, for who has no pointer.
 function closeLog() {
+  const opener = containers.button(shownLog) ?? get("containers");
   shownLog = "";
   get("log").hidden = true;
   feed.say({ log: "" });
-  get("containers").focus();
+  opener.focus();
 }
 
 function addLog({ lines, end }) {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-import re
 
 import trio
 
+from engine.domain.builds.patterns import META, Pattern
 from engine.domain.builds.ports import Tree
 from engine.errors import InvalidParameter, NotFound
 
@@ -14,6 +14,8 @@ __all__ = ["apply", "excluded", "read_patterns"]
 
 FILE = ".dockerignore"
 LIMIT = 16 << 20
+LONGEST = 64 << 10
+"""Bytes of a line, as in dockerd."""
 
 
 async def apply(tree: Tree, dockerfile: str) -> None:
@@ -22,7 +24,7 @@ async def apply(tree: Tree, dockerfile: str) -> None:
         data = await tree.read(FILE, LIMIT)
     except NotFound:
         return
-    gone = await trio.to_thread.run_sync(_gone, data, (FILE, dockerfile))
+    gone = await trio.to_thread.run_sync(_gone, data, (FILE, dockerfile), abandon_on_cancel=True)
     for name in gone:
         await tree.remove(name)
 
@@ -37,6 +39,8 @@ def read_patterns(data: bytes) -> list[str]:
     text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
     found = []
     for line in text.split("\n"):
+        if len(line) >= LONGEST:
+            raise InvalidParameter("error reading .dockerignore: bufio.Scanner: token too long")
         if line.startswith("#"):
             continue
         pattern = line.strip()
@@ -63,40 +67,21 @@ def excluded(path: str, patterns: list[str]) -> bool:
             raise InvalidParameter('illegal exclusion pattern: "!"')
         if found is not inverted:
             continue  # it would change nothing
-        matching = _compiled(text)
-        if matching.fullmatch(path) or any(matching.fullmatch(each) for each in parents):
+        if _meets(text, path, parents):
             found = not inverted
     return found
+
+
+def _meets(text: str, path: str, parents: list[str]) -> bool:
+    meta = META.search(text)
+    if meta is None:
+        return text == path or text in parents
+    if not path.startswith(text[: meta.start()]) and "[" not in text:
+        return False
+    pattern = Pattern(text)
+    return pattern.matches(path) or any(pattern.matches(each) for each in parents)
 
 
 def _parents(path: str) -> list[str]:
     parts = path.split("/")[:-1]
     return ["/".join(parts[: n + 1]) for n in range(len(parts))]
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """`**` stands for any number of directories, the rest is Go's path.Match."""
-    out, at = "", 0
-    while at < len(pattern):
-        char = pattern[at]
-        at += 1
-        if char == "*":
-            if pattern[at : at + 1] == "*":
-                at += 1
-                at += pattern[at : at + 1] == "/"
-                out += ".*" if at == len(pattern) else "(.*/)?"
-            else:
-                out += "[^/]*"
-        elif char == "?":
-            out += "[^/]"
-        elif char == "\\" and at < len(pattern):
-            out += re.escape(pattern[at])
-            at += 1
-        elif char in "[]^":
-            out += char
-        else:
-            out += re.escape(char)
-    try:
-        return re.compile(out, re.S)
-    except re.error as error:
-        raise InvalidParameter(f'error in pattern "{pattern}": syntax error in pattern') from error

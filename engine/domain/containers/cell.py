@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import trio
 
+from engine.domain.containers.doorway import Doorway
 from engine.domain.containers.messages import CellMessage
 from engine.domain.containers.oci.plan import SpecPlan
 from engine.domain.containers.policy import is_spent
@@ -45,6 +46,7 @@ class Cell:
         self.record = record
         self.mailbox: Mailbox[CellMessage] = Mailbox(f"container {record.id[:12]}", 256)
         self.slot = trio.Lock()
+        self.doorway = Doorway()
         self.streams = streams
         self._forget = forget
         self.preparation: Prepared | None = None

@@ -75,7 +75,9 @@ def _after(cell: Cell, outside: Outside, message: Exited) -> Container:
     """The record as the exit leaves it: exited, or waiting for its restart."""
     record, state = cell.record, cell.record.state
     unasked = not (state.manually_stopped or cell.restarting or outside.shutting_down)
-    sick = cell.reason == onunhealthy.REASON and onunhealthy.restarts(record)
+    # Ended for its health, or by itself before it could be.
+    unhealthy = onunhealthy.REASON in (cell.reason, state.health)
+    sick = unhealthy and onunhealthy.restarts(record)
     again = unasked and (sick or policy.follows(record, message.exit_code))
     ran_ns = message.exited_ns - state.started_ns
     return msgspec.structs.replace(record, network=NetworkState()).with_state(

@@ -59,14 +59,21 @@ def probe_of(config: ContainerConfig) -> Probe | None:
 
 
 class Checkup(msgspec.Struct):
-    """What is known of a run's health; in the cell, so that it outlives the monitor."""
+    """What is known of a run's health; in the cell, so that it outlives the monitor.
 
+    `began` is the run's start in trio's time: the wall clock may be set meanwhile.
+    """
+
+    began: float = 0.0
     status: str = STARTING
     streak: int = 0
     log: deque[HealthcheckResult] = msgspec.field(default_factory=lambda: deque(maxlen=KEPT))
 
-    def take(self, outcome: Outcome, probe: Probe, started_ns: int) -> bool:
-        """Whether the status changed. Failures in the start period of a starting container don't count."""
+    def take(self, outcome: Outcome, probe: Probe, age: float) -> bool:
+        """Whether the status changed; `age` is the run's when the probe began, in seconds.
+
+        Failures in the start period of a starting container don't count.
+        """
         self.log.append(
             HealthcheckResult(
                 start=format_nano(outcome.start_ns),
@@ -79,7 +86,6 @@ class Checkup(msgspec.Struct):
         if outcome.code == 0:
             self.streak, self.status = 0, HEALTHY
             return before != HEALTHY
-        age = (outcome.start_ns - started_ns) / SECOND
         if not (self.status == STARTING and age < probe.start_period):
             self.streak += 1
             if self.streak >= probe.retries:
@@ -132,20 +138,25 @@ class HealthMonitor(Worker):
             await trio.sleep(self._delay(probe, checkup))
             if self._cell.record.state.status is Status.PAUSED:
                 continue
+            shuts, age = self._cell.doorway.shuts, trio.current_time() - checkup.began
             outcome = await run_probe(self._cell, self._outside, probe.argv, probe.timeout)
+            if shuts != self._cell.doorway.shuts:
+                continue  # it was frozen meanwhile: what it says is nothing of the container's
             self._outside.tallies.checked(failed=outcome.code != 0)
-            if checkup.take(outcome, probe, self._cell.record.state.started_ns):
+            if checkup.take(outcome, probe, age):
                 await self._tell(checkup.status)
 
     def _checkup(self) -> Checkup:
         """A former daemon's status counts on; its log and streak are gone with it."""
         if self._cell.checkup is None:
-            self._cell.checkup = Checkup(status=self._cell.record.state.health or STARTING)
+            state = self._cell.record.state
+            age = max(0, time.time_ns() - state.started_ns) / SECOND
+            self._cell.checkup = Checkup(trio.current_time() - age, status=state.health or STARTING)
         return self._cell.checkup
 
     def _delay(self, probe: Probe, checkup: Checkup) -> float:
         """Within the start period a starting container is looked at more often, where that was asked for."""
-        age = (time.time_ns() - self._cell.record.state.started_ns) / SECOND
+        age = trio.current_time() - checkup.began
         if checkup.status == STARTING and age < probe.start_period:
             return min(probe.start_interval, probe.interval)
         return probe.interval

@@ -34,7 +34,13 @@ class Linked(msgspec.Struct, frozen=True):
 
 
 def resolved(host: HostConfig, registry: Registry) -> dict[str, str]:
-    """Alias to container ID. InvalidParameter for a child that is not there or on the host's network."""
+    """Alias to container ID. InvalidParameter for a child that is not there or on the host's network.
+
+    On networks of the user's own these are nobody's: there an endpoint has links.
+    """
+    mode = host.network_mode
+    if mode not in ("", "default", BRIDGE, "host", "none") and joined(mode) is None:
+        return {}
     found = {}
     for link in host.links or ():
         name, alias = parse_link(link)

@@ -14,9 +14,11 @@ async def pause(cell: Cell, outside: Outside) -> None:
     """Conflict unless it runs and is not paused; SystemFailure when the freezer refuses."""
     async with cell.slot:
         rules.check_pause(cell.record)
-        with prefixed(f"Cannot pause container {cell.id}: "):
-            await outside.runtime.tasks.pause(cell.id)
-        await _commit(cell, outside, Status.PAUSED, "pause")
+        async with cell.doorway.shut():
+            with prefixed(f"Cannot pause container {cell.id}: "):
+                await outside.runtime.tasks.pause(cell.id)
+            # Recorded before anybody comes in again, who looks there.
+            await _commit(cell, outside, Status.PAUSED, "pause")
 
 
 async def unpause(cell: Cell, outside: Outside) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 
@@ -12,9 +13,10 @@ from engine.domain.containers.cell import Cell
 from engine.domain.containers.oci.process import exec_process
 from engine.domain.containers.outside import Outside
 from engine.domain.containers.prepare import current_plan
+from engine.domain.containers.records import Status
 from engine.domain.streams.broadcast import Subscription
-from engine.domain.streams.session import ProcessStreams
-from engine.errors import EngineError
+from engine.domain.streams.session import ProcessStreams, StreamPaths
+from engine.errors import Conflict, EngineError
 from engine.models.execs import ExecConfig
 from supervisors import Refusal
 
@@ -74,34 +76,51 @@ async def _process(
     cell: Cell, outside: Outside, argv: tuple[str, ...], limit: float, streams: ProcessStreams
 ) -> int | None:
     """The exit code; None when the time was up."""
-    tasks = outside.runtime.tasks
     exec_id = f"health-{secrets.token_hex(8)}"
     plan = await current_plan(cell, outside)
-    spec = exec_process(plan, ExecConfig(cmd=list(argv)), user=plan.user)
-    paths = streams.paths
-    with trio.fail_after(START_LIMIT):
-        await tasks.exec(
-            cell.id,
-            exec_id,
-            spec=msgspec.json.encode(spec),
-            stdin="",
-            stdout=paths.stdout,
-            stderr=paths.stderr,
-            terminal=False,
-        )
-    try:
-        with trio.fail_after(START_LIMIT):
-            await tasks.start(cell.id, exec_id)
+    spec = msgspec.json.encode(exec_process(plan, ExecConfig(cmd=list(argv)), user=plan.user))
+    async with contextlib.AsyncExitStack() as after:
+        async with cell.doorway.entering():
+            if cell.record.state.status is Status.PAUSED:
+                raise Conflict("the container is paused")
+            with trio.fail_after(START_LIMIT):
+                await _create(cell, outside, exec_id, spec, streams.paths)
+            after.push_async_callback(_end, cell, outside, exec_id)
+            with trio.fail_after(START_LIMIT):
+                await outside.runtime.tasks.start(cell.id, exec_id)
+        return await _code(cell, outside, exec_id, limit)
+
+
+async def _create(
+    cell: Cell, outside: Outside, exec_id: str, spec: bytes, paths: StreamPaths
+) -> None:
+    await outside.runtime.tasks.exec(
+        cell.id,
+        exec_id,
+        spec=spec,
+        stdin="",
+        stdout=paths.stdout,
+        stderr=paths.stderr,
+        terminal=False,
+    )
+
+
+async def _code(cell: Cell, outside: Outside, exec_id: str, limit: float) -> int | None:
+    while True:
         with trio.move_on_after(limit):
-            return (await tasks.wait(cell.id, exec_id)).exit_status
-        return None
-    finally:
-        with trio.move_on_after(END_LIMIT, shield=True):
-            await _end(cell, outside, exec_id)
+            return (await outside.runtime.tasks.wait(cell.id, exec_id)).exit_status
+        if cell.record.state.status is not Status.PAUSED:
+            return None
+        # While it is frozen nothing can be asked of it, nor can it be killed.
 
 
 async def _end(cell: Cell, outside: Outside, exec_id: str) -> None:
     """Nothing of a probe stays, however it ended."""
+    with trio.move_on_after(END_LIMIT, shield=True):
+        await _end_surely(cell, outside, exec_id)
+
+
+async def _end_surely(cell: Cell, outside: Outside, exec_id: str) -> None:
     tasks = outside.runtime.tasks
     try:
         await tasks.delete_process(cell.id, exec_id)

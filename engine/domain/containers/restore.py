@@ -47,6 +47,7 @@ def load_cells(room: Room, store: RecordStore) -> None:
     room.outside.spared = frozenset(
         each for each in store.damaged(KIND) if not room.registry.knows(each)
     )
+    room.expect_unfinished()
 
 
 def _readable(store: RecordStore) -> Iterable[Container]:

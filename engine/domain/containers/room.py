@@ -43,6 +43,12 @@ class Room:
         streams = ProcessStreams(directory, close_stdin, (self.outside.holder, record.id))
         return Cell(record, streams, self.forget)
 
+    def expect_unfinished(self) -> list[Cell]:
+        """Those that the daemon's start has to look at; the restore's progress counts them from now on."""
+        found = [cell for cell in self.registry if cell.unfinished]
+        self.restoring.expect((cell.id, cell.record.name) for cell in found)
+        return found
+
     def forget(self, cell: Cell) -> None:
         """The container is gone from the store: take it out of memory, and its supervisor out of the tree."""
         self.registry.discard(cell.id)

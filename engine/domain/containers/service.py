@@ -167,8 +167,7 @@ class ContainersService(Worker):
 
     async def _take_up(self) -> None:
         """Every container with something unfinished gets its operator, which begins by reconciling."""
-        unfinished = [cell for cell in self._room.registry if cell.unfinished]
-        self._room.restoring.expect((cell.id, cell.record.name) for cell in unfinished)
+        unfinished = self._room.expect_unfinished()
         async with trio.open_nursery() as nursery:
             for cell in unfinished:
                 nursery.start_soon(self._look_at, cell)

@@ -1,7 +1,7 @@
 """A start that failed for what is not there yet, tried again: a port, a mount's source, a device, a log server.
 
 Beyond dockerd, which gives up for good: for containers with a restart policy, unless the label
-`trimaran.start-retry=off` says otherwise. The delay doubles from 1 s to 10 s.
+`trimaran.start-retry=off` says otherwise. The delay doubles from 1 s to 8 s.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from engine.errors import InvalidParameter
 LABEL = "trimaran.start-retry"
 VALUES = ("", "on", "off")
 FIRST_DELAY_MS = 1_000
-LAST_DELAY_MS = 10_000
+LAST_DELAY_MS = 8_000
+"""What has come is in use within ten seconds, the start itself included."""
 POLICIES = frozenset({"always", "unless-stopped", "on-failure"})
 
 _NOT_YET = re.compile(

@@ -34,13 +34,16 @@ HIGHEST_SIGNAL = 64
 async def stop(
     cell: Cell, outside: Outside, *, timeout: int | None, signal: int | None, asked: bool = True
 ) -> None:
-    """Row 57: the signal, `timeout` seconds (below 0: for ever), then SIGKILL. NotModified when not running."""
+    """Row 57: the signal, `timeout` seconds (below 0: for ever), then SIGKILL. NotModified when not running.
+
+    Where nobody has asked for it, only the run is ended: a restart that follows it stays.
+    """
     if not cell.running:
         raise NotModified("container is already stopped")
-    if await cancel_restart(cell, outside):
+    exits = cell.exits
+    if asked and await cancel_restart(cell, outside):
         await outside.emit(cell.record, "stop")
         return
-    exits = cell.exits
     patience = float(rules.stop_timeout(cell.record) if timeout is None else timeout)
     try:
         await send(cell, outside, signal or rules.stop_signal(cell.record), stopping=asked)

@@ -63,7 +63,9 @@ async def _update(cell: Cell, outside: Outside, request: UpdateRequest) -> None:
     if record.state.status in (Status.REMOVING, Status.DEAD):
         raise Conflict('container is marked for removal and cannot be "update"')
     host = merged(record.host, request)
-    plan = await current_plan(cell, outside) if record.state.alive else None
+    # A policy alone is nothing to the runtime, which refuses a process that has just ended.
+    reaches_it = record.state.alive and bool(_limits(request))
+    plan = await current_plan(cell, outside) if reaches_it else None
     if plan is not None:
         await _apply(cell, outside, plan, host)
     try:
@@ -118,16 +120,22 @@ def merged(host: HostConfig, request: UpdateRequest) -> HostConfig:
         raise Conflict(
             "Restart policy cannot be updated because AutoRemove is enabled for the container"
         )
-    changes: dict[str, Any] = {
-        name: value for name in (*_NUMBERS, *_OTHERS) if (value := getattr(request, name))
-    }
-    if request.pids_limit is not None:
-        changes["pids_limit"] = request.pids_limit
+    changes = _limits(request)
     if wanted.name:
         changes["restart_policy"] = RestartPolicy(
             name=wanted.name, maximum_retry_count=wanted.maximum_retry_count
         )
     return replace(host, **changes)
+
+
+def _limits(request: UpdateRequest) -> dict[str, Any]:
+    """Those that the request names."""
+    named: dict[str, Any] = {
+        name: value for name in (*_NUMBERS, *_OTHERS) if (value := getattr(request, name))
+    }
+    if request.pids_limit is not None:
+        named["pids_limit"] = request.pids_limit
+    return named
 
 
 def _check_cpu(present: Resources, wanted: Resources) -> None:

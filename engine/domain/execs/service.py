@@ -82,17 +82,19 @@ class ExecsService(Worker):
             await self._room.outside.journal.commit(opening(exec))
             await self._copy(exec, cell, adopt=False)
             paths = streams.paths
-            await tasks.exec(
-                cell.id,
-                exec.id,
-                spec=msgspec.json.encode(spec),
-                stdin=paths.stdin,
-                stdout=paths.stdout,
-                stderr=paths.stderr,
-                terminal=exec.config.tty,
-            )
-            exec.created = True
-            exec.pid = await tasks.start(cell.id, exec.id)
+            async with cell.doorway.entering():
+                rules.check_exec(cell.record)
+                await tasks.exec(
+                    cell.id,
+                    exec.id,
+                    spec=msgspec.json.encode(spec),
+                    stdin=paths.stdin,
+                    stdout=paths.stdout,
+                    stderr=paths.stderr,
+                    terminal=exec.config.tty,
+                )
+                exec.created = True
+                exec.pid = await tasks.start(cell.id, exec.id)
             await streams.connect_stdin()
             exec.told = True
             started = event(

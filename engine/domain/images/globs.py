@@ -9,6 +9,8 @@ from engine.errors import InvalidParameter
 
 __all__ = ["matches"]
 
+STAR = "[^/]*"
+
 
 def matches(pattern: str, text: str) -> bool:
     """`*` and `?` stop at a slash. Raises InvalidParameter, as Go, for a pattern that is none."""
@@ -17,13 +19,39 @@ def matches(pattern: str, text: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(_joined(_parts(pattern)), re.S)
+
+
+def _joined(parts: list[str]) -> str:
+    """A star takes as little as lets what is between it and the next one match, and never tries more.
+
+    So does Go. Without the atomic groups, a pattern of many stars would be tried in all ways there are.
+    """
+    out, at = "", 0
+    while at < len(parts):
+        if parts[at] != STAR:
+            out += parts[at]
+            at += 1
+            continue
+        end = at + 1
+        while end < len(parts) and parts[end] not in (STAR, "/"):
+            end += 1
+        between = "".join(parts[at + 1 : end])
+        lazy = "?" if end < len(parts) and parts[end] == STAR else ""
+        out += f"(?>{STAR}{lazy}{between})"
+        at = end
+    return out
+
+
+def _parts(pattern: str) -> list[str]:
+    """What each stands for one character, but for the stars."""
     parts: list[str] = []
     at = 0
     while at < len(pattern):
         char = pattern[at]
         at += 1
         if char == "*":
-            parts.append("[^/]*")
+            parts.append(STAR)
         elif char == "?":
             parts.append("[^/]")
         elif char == "[":
@@ -32,7 +60,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         else:
             literal, at = _literal(pattern, at - 1)
             parts.append(re.escape(literal))
-    return re.compile("".join(parts), re.S)
+    return parts
 
 
 def _literal(pattern: str, at: int) -> tuple[str, int]:

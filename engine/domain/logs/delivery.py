@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_LIMIT = 10.0
 SEND_LIMIT = 30.0
-FIRST_PAUSE, LAST_PAUSE = 0.25, 10.0
+FIRST_PAUSE, LAST_PAUSE = 0.25, 8.0
 """Seconds between attempts to reach a receiver, doubling from the first to the last."""
 LAST_LINES = 2.0
 """Seconds that the daemon's end waits for a delivery."""

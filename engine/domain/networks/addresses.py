@@ -42,11 +42,11 @@ class AddressAllocator:
 
     def take(self, address: Address) -> None:
         """A chosen address (`--ip`). Raises when it is outside or in use."""
-        if address.version != self.subnet.version or not contains(self.subnet, address):
+        if address.version != self.subnet.version or address not in self.subnet:
             raise InvalidParameter(
                 f"invalid address {address}: It does not belong to any of this network's subnets"
             )
-        if int(address) in self._used:
+        if int(address) in self._used or not contains(self.subnet, address):
             raise Conflict("Address already in use")
         self._used.add(int(address))
 

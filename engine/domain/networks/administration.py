@@ -83,7 +83,7 @@ class Administration:
                 )
             if record.parent and (other.driver, other.parent) == (record.driver, record.parent):
                 raise Forbidden(
-                    f"network {other.id} is already using parent interface {record.parent}"
+                    f"network dm-{other.id[:12]} is already using parent interface {record.parent}"
                 )
 
     async def _addressed(self, record: NetworkRecord) -> NetworkRecord:
@@ -167,8 +167,10 @@ class Administration:
         """The book no longer has it. What isn't there is no error."""
         if record.driver == "bridge" and not record.config_only:
             await self._publishing.rewire(Change(old_bridges=(bridge_rules(record),)))
-        if record.bridge or record.parent:
-            await self._links.remove_link(record.bridge or record.parent, self._settings.alias)
+        link = record.bridge or record.parent
+        others = (each for each in self._book.everything() if each.id != record.id)
+        if link and not any(link in (each.bridge, each.parent) for each in others):
+            await self._links.remove_link(link, self._settings.alias)
 
     async def remove(self, term: str) -> None:
         record = self._book.find(term)

@@ -96,6 +96,25 @@ class Plugged:
         except EngineError as error:
             raise failed(container, network, error) from error
 
+    async def leases(
+        self, container: str, networks: Iterable[tuple[NetworkRecord, EndpointWish]], mac: str
+    ) -> dict[str, Lease]:
+        """Of the networks that plugins have a part in: all or none."""
+        found: dict[str, Lease] = {}
+        try:
+            for network, wish in networks:
+                if network.plugged:
+                    found[network.id] = await self.lease(container, network, wish, mac)
+        except BaseException:
+            await self.give_up(found)
+            raise
+        return found
+
+    async def give_up(self, leases: Mapping[str, Lease]) -> None:
+        with trio.CancelScope(shield=True):
+            for lease in leases.values():
+                await self.dues.pay(lease.endpoint_id)
+
     async def make(
         self, container: str, network: NetworkRecord, endpoint: Endpoint, options: Options
     ) -> Endpoint:

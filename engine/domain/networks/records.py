@@ -51,6 +51,7 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
     gateway6: str = ""
     ip_range6: str = ""
     auxiliary6: dict[str, str] = {}
+    implied: list[str] = []  # subnets that were asked for without a gateway: inspect shows none
     more: list[Room] = []  # macvlan, ipvlan: subnets of either family besides the first
     scope: str = "local"  # a plugin's own word
     ipam_driver: str = OWN_IPAM

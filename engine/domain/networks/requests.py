@@ -5,7 +5,7 @@ Texts are dockerd's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_network
 
 import msgspec
@@ -25,7 +25,7 @@ from engine.domain.networks.records import (
     NetworkRecord,
     Room,
 )
-from engine.errors import Forbidden, InvalidParameter, Unavailable
+from engine.errors import Forbidden, InvalidParameter, SystemFailure, Unavailable
 from engine.models.networks import IPAM, IPAMConfig, NetworkCreateRequest
 
 PREDEFINED = ("bridge", "host", "none", "default")
@@ -98,12 +98,27 @@ def draft(
         mtu=_number(options, MTU) or own_mtu,
         prefix=options.get(PREFIX) or "eth",
     )
-    record = msgspec.structs.replace(record, more=more, **_addressing(families))
+    record = msgspec.structs.replace(
+        record, more=more, implied=_implied(families, more, request), **_addressing(families)
+    )
     if record.config_only or record.remote:
         return record
     if driver == "bridge":
         return _bridge(record)
     return _layered(record)
+
+
+def _implied(
+    families: Mapping[int, _Family], more: Iterable[Room], request: NetworkCreateRequest
+) -> list[str]:
+    """dockerd shows a gateway of its own choice only with a subnet of its own choice."""
+    asked = {
+        str(ip_network(each.subnet))
+        for each in (request.ipam.config if request.ipam else None) or ()
+        if each.subnet and not each.gateway
+    }
+    subnets = [str(each.subnet) for each in families.values()] + [each.subnet for each in more]
+    return [each for each in subnets if each in asked]
 
 
 def check_driver(driver: str, request: NetworkCreateRequest) -> None:
@@ -254,6 +269,8 @@ def _layered(record: NetworkRecord) -> NetworkRecord:
             f"requested {record.driver} mode '{mode}' is not valid, '{modes[0]}' mode is the {record.driver} driver default"
         )
     parent = record.options.get("parent", "")
+    if parent == "lo":
+        raise SystemFailure(f"loopback interface is not a valid {record.driver} parent link")
     return msgspec.structs.replace(
         record,
         parent=interface_name(parent) if parent else f"dm-{record.id[:12]}",

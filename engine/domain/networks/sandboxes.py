@@ -56,6 +56,7 @@ class Sandboxes:
             return self._join(container_id, plan, mode.removeprefix(_JOIN))
         networks = self._networks(plan, mode)
         if networks[0][0].driver == "host":
+            placing.check_wish(*networks[0])
             return self._host(container_id, plan, networks[0][0])
         return await self._own(container_id, plan, networks)
 
@@ -81,7 +82,7 @@ class Sandboxes:
             raise Forbidden(
                 f"endpoint with name {attachment.name} already exists in network {network.name}"
             )
-        leases = await self._leases(attachment.name, [(network, wish)], "")
+        leases = await self._plugged.leases(attachment.name, [(network, wish)], "")
         endpoint = await self._made(network, wish, before, leases)
         real = [each for each in before if each.addressed]
         self._reorder(attachment, [*real, endpoint])
@@ -106,7 +107,7 @@ class Sandboxes:
             self._check_there([network])
             return placing.make(self._book, network, wish, "", before, leases.get(network.id))
         except BaseException:
-            await self._give_up(leases)
+            await self._plugged.give_up(leases)
             raise
 
     async def _plug(
@@ -158,26 +159,6 @@ class Sandboxes:
             if each.endpoint_id == endpoint.endpoint_id
         )
         return next(found, endpoint)
-
-    async def _leases(
-        self, name: str, networks: Iterable[tuple[NetworkRecord, EndpointWish]], mac: str
-    ) -> dict[str, Lease]:
-        """Of the networks that plugins have a part in: all or none."""
-        found: dict[str, Lease] = {}
-        try:
-            for network, wish in networks:
-                if network.plugged:
-                    placing.check_wish(network, wish)
-                    found[network.id] = await self._plugged.lease(name, network, wish, mac)
-        except BaseException:
-            await self._give_up(found)
-            raise
-        return found
-
-    async def _give_up(self, leases: Mapping[str, Lease]) -> None:
-        with trio.CancelScope(shield=True):
-            for lease in leases.values():
-                await self._plugged.dues.pay(lease.endpoint_id)
 
     def _check_there(self, networks: Iterable[NetworkRecord]) -> None:
         """While a plugin was asked, they may have gone."""
@@ -273,14 +254,14 @@ class Sandboxes:
         plan: EndpointPlan,
         networks: list[tuple[NetworkRecord, EndpointWish]],
     ) -> Sandbox:
-        leases = await self._leases(plan.container_name, networks, plan.mac)
+        leases = await self._plugged.leases(plan.container_name, networks, plan.mac)
         sandbox_id = new_id()
         path = self._links.namespace_path(sandbox_id)
         try:
             self._check_there(network for network, _ in networks)
             endpoints = self._endpoints(plan, networks, leases)
         except BaseException:
-            await self._give_up(leases)
+            await self._plugged.give_up(leases)
             raise
         sandbox = Sandbox(
             id=sandbox_id,
@@ -334,6 +315,7 @@ class Sandboxes:
         try:
             for index, (network, wish) in enumerate(networks):
                 if network.driver in BARE:
+                    placing.check_wish(network, wish)
                     made.append(bare(network))
                     continue
                 mac = "" if index else plan.mac

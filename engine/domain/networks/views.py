@@ -46,7 +46,8 @@ def _ipam(record: NetworkRecord) -> list[dict[str, Any]]:
     for room in (*record.rooms(4), *record.rooms(6)):
         config: dict[str, Any] = {"Subnet": room.subnet}
         config |= {"IPRange": room.ip_range} if room.ip_range else {}
-        config |= {"Gateway": room.gateway} if room.gateway else {}
+        shown = room.gateway and room.subnet not in record.implied
+        config |= {"Gateway": room.gateway} if shown else {}
         config |= {"AuxiliaryAddresses": room.auxiliary} if room.auxiliary else {}
         found.append(config)
     return found

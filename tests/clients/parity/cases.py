@@ -227,4 +227,34 @@ CASES: dict[str, str] = {
     "volumes pruned": """
         docker volume create --label p=1 vola; docker volume create volb; docker volume prune -f --filter label=p=1
         docker volume prune -f --filter label!=p=1 | sed 's/[0-9.]*[kMG]*B/SIZE/'; docker volume prune -f --filter nosuch=1; docker volume rm -f volb""",
+    "networks in full": """
+        docker network create --subnet 10.99.9.0/24 --label tier=one netf >/dev/null; docker run -d --name full --network netf --ip 10.99.9.7 busybox sleep 100 >/dev/null
+        docker network inspect netf | sed 's/"Created": .*/"Created": T,/'; docker network inspect -v netf | grep -c Services
+        docker network ls; docker network ls -q | wc -l; docker network ls --format json --filter name=netf | sed 's/"CreatedAt":"[^"]*"/"CreatedAt":T/'
+        docker network rm -f nosuch; docker network inspect -f '{{.Nosuch}}' netf; docker network disconnect netf full; docker network inspect -f '{{len .Containers}}' netf
+        docker network connect --ip 10.99.9.0 netf full; docker network connect --driver-opt a=b --link full:self netf full
+        docker rm -f full; docker network rm netf""",
+    "layered networks": """
+        docker network create --subnet 10.99.15.0/24 -o com.docker.network.bridge.name=brpar netp >/dev/null
+        docker network create -d macvlan -o parent=brpar --subnet 10.99.10.0/24 --subnet 10.99.11.0/24 --gateway 10.99.11.9 --aux-address r=10.99.10.7 netm >/dev/null
+        docker network inspect -f '{{len .IPAM.Config}} {{json .Options}} {{.Internal}} {{.Driver}}' netm; docker network rm netm
+        docker network create -d macvlan -o parent=brpar --subnet 10.99.10.0/24 --subnet 10.99.10.0/25 netm
+        docker network create -d macvlan -o macvlan_mode=odd netm; docker network create -d ipvlan -o ipvlan_mode=odd netm
+        docker network create -d macvlan -o parent=nosuch0 netm; docker network create -d macvlan -o parent=nosuch0.x netm
+        docker network create -d macvlan -o parent=lo --subnet 10.99.12.0/24 netm
+        docker network create -d macvlan -o parent=brpar --subnet 10.99.12.0/24 netm >/dev/null; docker network create -d macvlan -o parent=brpar --subnet 10.99.13.0/24 neto
+        docker network rm netm neto netp""",
+    "shared networks": """
+        docker network create --subnet 10.99.14.0/24 neth >/dev/null; docker run -d --name lender --network neth busybox sleep 100 >/dev/null
+        docker run -d --name guest --net container:lender busybox sleep 100 >/dev/null; docker network connect neth guest; docker network disconnect neth guest
+        docker run --rm --net container:lender -p 80:80 busybox true; docker run --rm --net container:lender --hostname x busybox true
+        docker run --rm --net host -p 80:80 busybox true; docker run --rm --net host --ip 10.99.14.9 busybox true; docker run --rm --ip 10.99.14.9 busybox true
+        docker run --rm --network-alias a busybox true; docker run --rm --net none --network-alias a busybox true; docker run --rm --network neth --link nosuch busybox true
+        docker run --rm --network neth --link lender:other busybox sh -c "ping -c1 -W2 other | head -1"; docker rm -f guest lender; docker network rm neth""",
+    "volumes in full": """
+        docker volume create --label tier=one -o type=tmpfs -o device=tmpfs volf; docker volume inspect volf | sed 's#"CreatedAt": .*#"CreatedAt": T,#; s#/[^"]*/volumes/#M/#'
+        docker volume ls; docker volume ls -q; docker volume ls --format json | sed 's#/[^"]*/volumes/#M/#'; docker volume update --availability pause volf
+        docker run -d --name volc --net none -v volf:/a -v /b busybox sleep 100 >/dev/null; docker volume rm volf 2>&1; docker volume ls --filter dangling=true -q
+        docker inspect -f '{{range .Mounts}}{{.Type}} {{.Destination}} {{.Mode}} {{.RW}} {{.Driver}} {{.Propagation}};{{end}}' volc
+        docker rm -fv volc; docker volume ls -q; docker volume rm volf; docker volume inspect volf; docker volume create --driver local --name a --label b c; docker volume create x/y""",
 }

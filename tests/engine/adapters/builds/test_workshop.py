@@ -10,11 +10,12 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.adapters.builds.workshop import HostWorkshop
 from engine.domain.builds.ports import Order
-from engine.errors import InvalidParameter, NotImplementedHere
+from engine.errors import InvalidParameter, NotImplementedHere, SystemFailure
 from engine.models.runtime import Mount
 
 
@@ -56,12 +57,48 @@ async def test_contexts_come_packed_or_not(
 
 
 async def test_a_bomb_meets_a_limit(workshop: HostWorkshop) -> None:
-    with pytest.raises(InvalidParameter, match="unpacks to more than 100000 bytes"):
+    with pytest.raises(InvalidParameter, match="the build context comes to more than 100000 bytes"):
         async with (
             aclosing(chunks(gzip.compress(tar(f=bytes(1_000_000))))) as data,
             workshop.receive("a", data),
         ):
             pass
+
+
+class Full:
+    """A disk that has less than the reserve from some bytes on."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def check(self, needed: int = 0) -> None:
+        self.room -= needed
+        if self.room < 0:
+            raise SystemFailure("not enough disk space")
+
+
+async def test_the_reserve_of_the_disk_is_kept(tmp_path: Path) -> None:
+    for name in ("files", "scratch"):
+        (tmp_path / name).mkdir()
+    made = HostWorkshop(tmp_path / "files", tmp_path / "scratch", reserve=Full(20_000))
+    with pytest.raises(SystemFailure, match="not enough disk space"):
+        async with (
+            aclosing(chunks(gzip.compress(tar(f=bytes(1_000_000))))) as data,
+            made.receive("a", data),
+        ):
+            pass
+
+
+async def test_what_an_add_finds_meets_the_limit(workshop: HostWorkshop, tmp_path: Path) -> None:
+    (tmp_path / "layer").mkdir()
+    mounts = [Mount("bind", str(tmp_path / "layer"), options=("rbind", "rw"))]
+    async with workshop.directory("a", "x") as (_, tree), aclosing(chunks(bytes(200_000))) as data:
+        with pytest.raises(InvalidParameter, match="a download comes to more than 100000 bytes"):
+            await tree.store("f", data, 0)
+        bomb = await tree.add("bomb", gzip.compress(tar(f=bytes(1_000_000))))
+        picked = [msgspec.structs.replace(bomb, whole=False)]
+        with pytest.raises(InvalidParameter, match="an archive comes to more than 100000 bytes"):
+            await workshop.copy(tree, picked, mounts, Order(target="/", unpack=True))
 
 
 @pytest.mark.parametrize("data", [b"no tar at all" * 100, tar(f=bytes(9000))[:5000]])

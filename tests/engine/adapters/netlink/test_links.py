@@ -127,6 +127,7 @@ async def test_parent_must_be_there_or_have_a_name_to_make_it_by() -> None:
     links.ensure_parent("lo", "trimaran:e1")
     with pytest.raises(SystemFailure, match="-o parent interface was not found on the host: no0"):
         links.ensure_parent("no0.10", "trimaran:e1")
-    for name in ("no0", "lo.x"):
-        with pytest.raises(SystemFailure, match=f"invalid subinterface vlan name {name}"):
-            links.ensure_parent(name, "trimaran:e1")
+    with pytest.raises(SystemFailure, match="invalid subinterface vlan name no0, example"):
+        links.ensure_parent("no0", "trimaran:e1")
+    with pytest.raises(SystemFailure, match="unable to parse a valid vlan id from: x"):
+        links.ensure_parent("lo.x", "trimaran:e1")

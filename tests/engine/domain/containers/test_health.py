@@ -34,29 +34,29 @@ def test_without_a_check_there_is_no_probe(test: tuple[str, ...]) -> None:
 
 def test_status_turns_after_as_many_failures_as_allowed_and_back_at_once() -> None:
     checkup = Checkup()
-    assert not checkup.take(outcome(1), PROBE, 0)
+    assert not checkup.take(outcome(1), PROBE, 60)
     assert (checkup.status, checkup.streak) == ("starting", 1)
-    assert checkup.take(outcome(1), PROBE, 0)
+    assert checkup.take(outcome(1), PROBE, 60)
     assert (checkup.status, checkup.streak) == ("unhealthy", 2)
-    assert not checkup.take(outcome(-1), PROBE, 0)
-    assert checkup.take(outcome(0), PROBE, 0)
+    assert not checkup.take(outcome(-1), PROBE, 60)
+    assert checkup.take(outcome(0), PROBE, 60)
     assert (checkup.status, checkup.streak) == ("healthy", 0)
 
 
 def test_failures_of_the_start_period_do_not_count_and_a_success_ends_it() -> None:
     checkup = Checkup()
     for _ in range(5):
-        assert not checkup.take(outcome(1, at=9), PROBE, 0)
+        assert not checkup.take(outcome(1), PROBE, 9)
     assert (checkup.status, checkup.streak) == ("starting", 0)
-    assert checkup.take(outcome(0, at=9), PROBE, 0)
-    assert not checkup.take(outcome(1, at=9.5), PROBE, 0)
+    assert checkup.take(outcome(0), PROBE, 9)
+    assert not checkup.take(outcome(1), PROBE, 9.5)
     assert checkup.streak == 1
 
 
 def test_log_keeps_the_last_five() -> None:
     checkup = Checkup()
     for code in range(7):
-        checkup.take(outcome(code), PROBE, 0)
+        checkup.take(outcome(code), PROBE, 60)
     log = checkup.view().log
     assert log is not None
     assert [each.exit_code for each in log] == [2, 3, 4, 5, 6]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import os
 from pathlib import Path
 
 import pytest
@@ -100,3 +102,32 @@ async def test_container_that_ends_takes_its_probe_with_it(tmp_path: Path) -> No
         daemon.runtime.tasks.deaf = {9}
         outcome = await probed(daemon, cell, 137)
         assert outcome.code == 137
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(100_000, marks=pytest.mark.torture)])
+async def test_nothing_grows_with_the_probes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    async with running(tmp_path) as daemon:
+        cell = await daemon.run("web")
+        tasks = daemon.runtime.tasks
+        start = tasks.start
+
+        async def start_and_end(container_id: str, exec_id: str = "") -> int:
+            pid = await start(container_id, exec_id)
+            daemon.runtime.exit(container_id, 0, exec_id=exec_id)
+            return pid
+
+        monkeypatch.setattr(tasks, "start", start_and_end)
+        held: list[tuple[int, int]] = []
+        for number in range(count + 1):
+            if number in (count // 10, count):
+                gc.collect()
+                held.append((len(gc.get_objects()), len(os.listdir("/proc/self/fd"))))
+            outcome = await run_probe(cell, daemon.outside, CHECK, 30)
+            assert outcome.code == 0
+            daemon.runtime.calls.clear()
+        (objects, descriptors), (objects_then, descriptors_then) = held
+        assert descriptors_then == descriptors
+        # trio keeps up to a thousand deadlines that are over.
+        assert objects_then - objects < 3000

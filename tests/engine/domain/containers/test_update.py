@@ -96,3 +96,14 @@ async def test_a_limit_that_the_kernel_does_not_take_is_the_requests_fault(
         with pytest.raises(kind, match="Cannot update container"):
             await daemon.containers.update("web", UpdateRequest(cpu_shares=7))
         assert cell.record.host.cpu_shares == 0
+
+
+async def test_a_policy_alone_is_nothing_to_the_runtime(tmp_path: Path) -> None:
+    async with running(tmp_path) as daemon:
+        cell = await daemon.run("web")
+        daemon.runtime.failures["tasks.update"] = SystemFailure("it has just ended")
+        policy = RestartPolicy(name="always")
+        await daemon.containers.update("web", UpdateRequest(restart_policy=policy))
+        assert cell.record.host.restart_policy == policy
+        with pytest.raises(SystemFailure):
+            await daemon.containers.update("web", UpdateRequest(cpu_shares=7))

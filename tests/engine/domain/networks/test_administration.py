@@ -203,3 +203,20 @@ async def test_configuration_network_is_none_and_stays_while_it_is_used(
             await networks.remove("conf")
         with pytest.raises(Forbidden, match="configuration network 'conf'"):
             await networks.prepare("c", EndpointPlan(container_name="c", mode="conf"))
+
+
+async def test_parent_that_another_network_uses_stays(autojump_clock: MockClock) -> None:
+    room = Room()
+    async with running(room) as networks:
+        bridge = {"com.docker.network.bridge.name": "below0"}
+        await networks.create(request("below", options=bridge))
+        for driver in ("macvlan", "ipvlan"):
+            await networks.create(request(driver, driver=driver, options={"parent": "below0"}))
+        again = request("again", driver="macvlan", options={"parent": "below0"})
+        with pytest.raises(Forbidden, match=r"network dm-[0-9a-f]{12} is already using parent"):
+            await networks.create(again)
+        for name in ("macvlan", "ipvlan"):
+            await networks.remove(name)
+        assert room.links.removed == []
+        await networks.remove("below")
+        assert room.links.removed == ["below0"]

@@ -91,3 +91,14 @@ def test_firewall_view_says_what_is_missing() -> None:
     plan = FirewallPlan(forwards=frozenset([forward]))
     view = views.firewall_view(plan, Drift(missing=plan.forwards), enabled=True)
     assert (view["whole"], view["missing"]) == (False, ["tcp 0.0.0.0:80 -> 10.0.0.2:8080"])
+
+
+def test_gateway_of_a_subnet_that_was_asked_for_without_one_is_not_shown() -> None:
+    asked = NetworkRecord(
+        id="n", name="n", driver="bridge", created="", subnet="10.0.0.0/24", gateway="10.0.0.1"
+    )
+    implied = msgspec.structs.replace(asked, implied=["10.0.0.0/24"])
+    assert views.summary(asked)["IPAM"]["Config"] == [
+        {"Subnet": "10.0.0.0/24", "Gateway": "10.0.0.1"}
+    ]
+    assert views.summary(implied)["IPAM"]["Config"] == [{"Subnet": "10.0.0.0/24"}]
