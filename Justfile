@@ -3,6 +3,8 @@
 set positional-arguments
 
 python := ".venv/bin/python"
+units := "tests/architecture tests/config tests/contracts tests/demo tests/engine tests/fakes tests/harness tests/supervisors"
+wholes := "tests/bench tests/clients tests/integration"
 
 # List the recipes.
 default:
@@ -26,11 +28,11 @@ up *args: setup
 
 # The long proofs: a fault at every await of every service, every exit looked at at once (some minutes).
 faults *args: setup
-    {{python}} -m pytest -m torture tests/integration/test_faults.py tests/integration/test_die.py "$@"
+    {{python}} -m pytest -m torture tests/integration/test_faults.py tests/integration/test_plugin_faults.py tests/integration/test_die.py "$@"
 
 # Kill the daemon before and after each of its effects, and a hundred times at random (half an hour); --seed repeats.
 torture *args: setup
-    {{python}} -m pytest -m torture -s tests/integration/test_crashes.py tests/integration/test_torture.py tests/integration/test_lines.py tests/integration/test_event_streams.py tests/integration/test_hundreds.py tests/integration/test_limits.py tests/integration/test_stuck.py tests/integration/test_cycles.py tests/integration/test_fuzz.py tests/integration/test_published_under_load.py tests/integration/test_network_churn.py tests/integration/test_large_builds.py tests/clients/test_names_inside.py "$@"
+    {{python}} -m pytest -m torture -s tests/integration/test_crashes.py tests/integration/test_torture.py tests/integration/test_lines.py tests/integration/test_event_streams.py tests/integration/test_hundreds.py tests/integration/test_limits.py tests/integration/test_stuck.py tests/integration/test_cycles.py tests/integration/test_fuzz.py tests/integration/test_published_under_load.py tests/integration/test_network_churn.py tests/integration/test_plugin_crashes.py tests/integration/test_large_builds.py tests/clients/test_names_inside.py "$@"
 
 # All network tests with bridge-nf-call-iptables 0 and 1, each beside a foreign FORWARD policy of ACCEPT and DROP.
 surroundings *args: setup
@@ -52,19 +54,32 @@ patience *args: setup
 hardships *args: setup
     {{python}} -m pytest -m torture tests/integration/test_damage.py tests/integration/test_handover.py "$@"
 
-# Checks and all tests: unit, integration on real containerd, real clients. The checks run beside the first tests.
+# Checks and all tests: unit, integration on real containerd, real clients.
 test *args: setup
     #!/usr/bin/env bash
+    # What needs the processor (checks, unit tests) runs beside what mostly waits, in the other half.
     set -uo pipefail
-    {{just_executable()}} check >.check.log 2>&1 & checks=$!
-    {{python}} -m pytest "$@"; tests=$?
-    wait "$checks"; checks=$?
-    if [ "$checks" != 0 ]; then cat .check.log; fi
-    exit $((tests || checks))
+    beside() {
+        {{just_executable()}} check || return
+        if [ "$1" = 0 ]; then {{python}} -m pytest -o cache_dir=.pytest_cache_beside {{units}}; fi
+    }
+    beside $# >.beside.log 2>&1 & other=$!
+    if [ $# = 0 ]; then set -- {{wholes}}; fi
+    {{python}} -m pytest "$@"; mine=$?
+    wait "$other"; other=$?
+    cat .beside.log
+    exit $((mine || other))
 
 # The checks again, and alone the tests that failed last.
 again *args: check
-    {{python}} -m pytest --last-failed --last-failed-no-failures none "$@"
+    #!/usr/bin/env bash
+    set -uo pipefail
+    failed=0 found=0
+    for cache in .pytest_cache .pytest_cache_beside; do
+        {{python}} -m pytest -o "cache_dir=$cache" --last-failed --last-failed-no-failures none "$@"
+        case $? in 0) found=1 ;; 5) ;; *) failed=1 ;; esac
+    done
+    exit $((failed || !found))
 
 # Format, lint, types, direction of imports.
 check: setup

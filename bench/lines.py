@@ -21,12 +21,11 @@ RECEIVE = 1 << 18
 
 
 def lines(scale: Scale, length: int) -> int:
-    """As many of 2 bytes as of 40; of the long ones fewer, by their bytes still the most."""
-    return scale.megabytes * (800 if length > 100 else 4000)
+    """As many of 2 bytes as of 40; of the long ones fewer, by their bytes still the most.
 
-
-MORE = 4
-"""Times as many for attach: the engine's buffers and the pipes hold the first megabyte."""
+    More than the engines' buffers and the pipes hold, which take the first megabyte at once.
+    """
+    return scale.megabytes * (3200 if length > 100 else 16_000)
 
 
 def printing(length: int, count: int) -> str:
@@ -39,7 +38,7 @@ def told(count: int, length: int) -> str:
 
 
 class Lines(Work):
-    share = 0.35
+    share = 0.2
     length = 40
     crowded = False
 
@@ -119,11 +118,8 @@ class Attached:
 class AttachedToLength(Lines):
     """Containers print a file as fast as they can, all at once, until the last client has the last line."""
 
-    share = 0.2
-
     def __init__(self, scale: Scale) -> None:
         super().__init__(scale)
-        self.count *= MORE
         self.writers = self.crowd or 1
         self.each = self.count // self.writers
         whose = f"of {self.writers} containers" if self.crowd else "of one container"

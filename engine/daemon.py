@@ -68,7 +68,7 @@ from engine.wiring.builds import build_services, make_buildkit, make_builds
 from engine.wiring.choices import wanted_choices
 from engine.wiring.listeners import api_server, status_server
 from engine.wiring.live import make_reloader
-from engine.wiring.managed import managed_room
+from engine.wiring.managed import containers_settings, managed_room
 from engine.wiring.metrics import make_metrics, metrics_server
 from engine.wiring.networks import networks_room, volumes_room
 from engine.wiring.operators import Announced, Operators
@@ -76,7 +76,6 @@ from engine.wiring.page import operators_server
 from engine.wiring.plugins import logs_room, plugins_room
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.rooms import (
-    container_settings,
     leftovers,
     own_cgroup,
     retention,
@@ -190,7 +189,7 @@ class Engine:
             images=self.images,
             sandboxes=Sandboxes(self.networks, dns=self.settings.dns),
             volumes=ContainerVolumes(self.volumes, self.exec_root / "mnt" / "volumes"),
-            settings=container_settings(self.settings, self.choices, self.facts, self.data.path),
+            settings=containers_settings(self, self.settings),
             holder=self.keeper,
             logs=self.logs,
             tallies=self.tallies,

@@ -12,9 +12,10 @@ from config.schema import Settings
 from engine.wiring.choices import wanted_choices
 from engine.wiring.identity import identity
 from engine.wiring.logs import level_number
+from engine.wiring.managed import containers_settings
 from engine.wiring.registries import registry_settings, transfer_limits
 from engine.wiring.reloading import Part, Reloader, Take
-from engine.wiring.rooms import container_settings, network_settings, retention, write_scripts
+from engine.wiring.rooms import network_settings, retention, write_scripts
 
 if TYPE_CHECKING:
     from engine.daemon import Engine
@@ -85,7 +86,7 @@ def _identity(engine: Engine, new: Settings) -> Take:
 
 def _containers(engine: Engine, new: Settings) -> Take:
     write_scripts(new, engine.data.path)
-    fresh = container_settings(new, engine.choices, engine.facts, engine.data.path)
+    fresh = containers_settings(engine, new)
 
     def take() -> None:
         engine.outside.settings = fresh
@@ -106,7 +107,12 @@ def _registries(engine: Engine, new: Settings) -> Take:
 
 def _transfers(engine: Engine, new: Settings) -> Take:
     limits = transfer_limits(new)
-    return lambda: engine.images.limit(limits)
+
+    def take() -> None:
+        engine.images.limit(limits)
+        engine.managed.limit(limits)
+
+    return take
 
 
 def _events(engine: Engine, new: Settings) -> Take:

@@ -8,18 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from config.schema import Settings
 from engine.adapters.host.devices import found_at
 from engine.adapters.host.identity import Choices
 from engine.adapters.managed.machine import HostMachine
+from engine.adapters.pluginhttp.discovery import HostDirectory
 from engine.adapters.store.managed import ManagedStore
 from engine.domain.containers.oci.build import build_spec
 from engine.domain.containers.oci.plan import HOST, NEW, HostDevice, Namespaces, SpecPlan, User
+from engine.domain.containers.settings import RoomSettings
+from engine.domain.images.facade import Artifacts
 from engine.domain.managed.facade import Managed
-from engine.domain.managed.records import PluginRecord
+from engine.domain.managed.records import CONFIG_TYPE, PluginRecord, familiar_name
 from engine.domain.system.facts import Facts
-from engine.errors import SystemFailure
+from engine.errors import InvalidParameter, SystemFailure
 from engine.models.containers import ContainerConfig, HostConfig
-from engine.wiring.rooms import own_cgroup
+from engine.wiring.registries import transfer_limits
+from engine.wiring.rooms import container_settings, own_cgroup
+from engine.wiring.storage import disk_reserve
 
 if TYPE_CHECKING:
     from engine.daemon import Engine
@@ -40,8 +46,9 @@ def managed_room(engine: Engine) -> Managed:
             spec_of(record, plan, machine.sockets(record.id), home / record.id)
         )
 
+    containerd = engine.containerd.in_namespace(choices.plugin_namespace)
     machine = HostMachine(
-        engine.containerd.in_namespace(choices.plugin_namespace),
+        containerd,
         home,
         sockets,
         exec_root / "runc",
@@ -49,11 +56,55 @@ def managed_room(engine: Engine) -> Managed:
         choices.engine_id,
     )
     store = ManagedStore(engine.database, engine.journal)
+    artifacts = Artifacts(
+        containerd,
+        engine.registries,
+        engine_id=choices.engine_id,
+        kind=CONFIG_TYPE,
+        noun="plugin",
+        limits=transfer_limits(engine.settings),
+        reserve=disk_reserve(engine.settings),
+    )
+    return Managed(
+        machine,
+        store,
+        artifacts,
+        lambda name: in_use(engine, name),
+        lambda: engine.leave_running,
+    )
 
-    def used(name: str) -> bool:
-        return engine.volumes.uses(name) or engine.networks.uses(name)
 
-    return Managed(machine, store, used, lambda: engine.leave_running)
+def containers_settings(engine: Engine, settings: Settings) -> RoomSettings:
+    """With the plugins as default log drivers."""
+    return container_settings(
+        settings,
+        engine.choices,
+        engine.facts,
+        engine.data.path,
+        lambda name: is_there(engine, name),
+    )
+
+
+def is_there(engine: Engine, name: str) -> bool:
+    """Whether a managed plugin or one of the host's has this name."""
+    settings = engine.settings
+    host = HostDirectory(Path(settings.plugin_sockets), map(Path, settings.plugin_specs))
+    if host.look(name) is not None:
+        return True
+    try:
+        wanted = familiar_name(name)
+    except InvalidParameter:
+        return False
+    return wanted in ManagedStore(engine.database, engine.journal).names()
+
+
+def in_use(engine: Engine, name: str) -> bool:
+    """Whether a volume or a network is this plugin's, or a running container logs to it."""
+    names = {name, name.removesuffix(":latest")}
+    logging = any(
+        cell.running and cell.record.host.log_config.type in names for cell in engine.room.registry
+    )
+    return logging or engine.volumes.uses(name) or engine.networks.uses(name)
 
 
 def plan_of(record: PluginRecord, choices: Choices, facts: Facts, root: Path) -> SpecPlan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+from collections.abc import Callable
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -21,6 +22,7 @@ from engine.adapters.host.identity import Choices
 from engine.adapters.host.leftovers import HostLeftovers
 from engine.domain.containers.settings import RoomSettings
 from engine.domain.events.service import Retention
+from engine.domain.logs.drivers import DRIVERS
 from engine.domain.logs.options import check_options
 from engine.domain.networks.facade import (
     DEFAULT_POOLS,
@@ -142,11 +144,16 @@ def leftovers(settings: Settings, choices: Choices, data_root: Path, address: st
 
 
 def container_settings(
-    settings: Settings, choices: Choices, facts: Facts, data_root: Path
+    settings: Settings,
+    choices: Choices,
+    facts: Facts,
+    data_root: Path,
+    plugins: Callable[[str], bool] = lambda _: False,
 ) -> RoomSettings:
-    known = runtimes(settings)
+    """`plugins` says whether there is one of a name, which is not asked anything."""
+    known, driver = runtimes(settings), settings.log_driver
     with prefixed("failed to set log opts: "):
-        check_options(settings.log_driver, settings.log_opts)
+        check_options(driver, settings.log_opts, plugins=driver not in DRIVERS and plugins(driver))
     return RoomSettings(
         engine_id=choices.engine_id,
         facts=facts,

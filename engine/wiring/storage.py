@@ -61,4 +61,5 @@ def storage_room(
         volumes=volumes.names,
         brooms=(nursery.sweep, images.sweep),
         tell=partial(journal.emit, "storage"),
+        plugins=containerd.in_namespace(choices.plugin_namespace),
     )

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,30 +13,19 @@ from typing import Any
 
 import pytest
 
-from tests.harness.daemon import ROOT, Daemon
+from tests.harness.daemon import Daemon
+from tests.harness.managed import CONFIG, plugin_context
 from tests.harness.plugins import plugin_daemon
 
 pytestmark = [pytest.mark.client, pytest.mark.integration]
 
 WAIT = 30.0
-CONFIG = {
-    "description": "a volume driver",
-    "documentation": "none",
-    "entrypoint": ["/plugin"],
-    "interface": {"types": ["docker.volumedriver/1.0"], "socket": "mini.sock"},
-    "network": {"type": "none"},
-    "linux": {"capabilities": ["CAP_SYS_ADMIN"]},
-    "env": [{"name": "FLAVOUR", "settable": ["value"], "value": "plain"}],
-    "propagatedMount": "/state",
-}
 
 
 @pytest.fixture(scope="module")
 def daemon() -> Iterator[Daemon]:
     if os.geteuid() != 0 or shutil.which("docker") is None:
         pytest.skip("needs root, containerd, runc and the docker CLI")
-    if shutil.which("gcc") is None:
-        pytest.skip("needs gcc to make the example plugin")
     with plugin_daemon() as found:
         found.load_busybox()
         yield found
@@ -46,18 +34,7 @@ def daemon() -> Iterator[Daemon]:
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory for `docker plugin create`."""
-    place = tmp_path_factory.mktemp("managed")
-    root = place / "rootfs"
-    for name in ("state", "run/docker/plugins", "proc", "sys", "dev", "etc"):
-        (root / name).mkdir(parents=True)
-    source = ROOT / "tests/harness/managed_plugin.c"
-    command = ["gcc", "-static", "-O1", "-o", str(root / "plugin"), str(source)]
-    built = subprocess.run(command, capture_output=True, timeout=120)
-    if built.returncode != 0:
-        pytest.skip(f"gcc cannot link statically here: {built.stderr.decode()[-200:]}")
-    (root / "linked").hardlink_to(root / "plugin")
-    (place / "config.json").write_text(json.dumps(CONFIG))
-    return place
+    return plugin_context(tmp_path_factory.mktemp("managed"))
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ SCRIPTS: dict[str, tuple[str, str, int, list[float]]] = {
 
 @pytest.fixture(scope="module")
 def ours() -> Iterator[Daemon]:
-    with Daemon() as daemon:
+    with Daemon("--live-restore") as daemon:
         daemon.load_busybox()
         yield daemon
 
@@ -109,3 +109,55 @@ def test_same_script_of_exits_has_the_same_life(ours: Daemon, theirs: Dockerd, n
         assert len(delays) == len(nominal)
         for delay, least in zip(delays, nominal, strict=True):
             assert 0.9 * least <= delay < least + LATE
+
+
+LIVES = {
+    # policy, script, whether it is stopped by hand
+    "goes-on": ("always", COUNT + "[ $n -ge 2 ] && sleep 600; exit 3", False),
+    "spent": ("on-failure:1", "exit 4", False),
+    "left": ("unless-stopped", "sleep 600", True),
+    "forgiven": ("always", "sleep 600", True),
+    "once": ("no", "sleep 600", False),
+}
+SETTLED = {
+    "goes-on": ("running", 0, 2),
+    "spent": ("exited", 4, 1),
+    "left": ("exited", 137, 0),
+    "forgiven": ("running", 0, 0),
+    "once": ("running", 0, 0),
+}
+
+
+def shown(engine: Engine, name: str) -> tuple[Any, ...]:
+    known = state(engine, name)
+    return known["State"]["Status"], known["State"]["ExitCode"], known["RestartCount"]
+
+
+def lives(engine: Engine) -> dict[str, tuple[Any, ...]]:
+    """What inspect shows once all is as it should be, or in the end."""
+    deadline = time.monotonic() + 20
+    while (found := {name: shown(engine, name) for name in LIVES}) != SETTLED:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
+    return found
+
+
+def test_counts_and_states_outlive_the_daemon(ours: Daemon, theirs: Dockerd) -> None:
+    for engine in (ours, theirs):
+        for name, (policy, script, by_hand) in LIVES.items():
+            run = ("run", "-d", "--net", "none", "--name", name, "--restart", policy)
+            engine.docker(*run, "busybox", "sh", "-c", script, check=True)
+            if by_hand:
+                engine.docker("kill", name, check=True)
+        deadline = time.monotonic() + 20
+        while shown(engine, "goes-on") != SETTLED["goes-on"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    ours.stop()
+    ours.start()
+    theirs.restart()
+    assert lives(theirs) == SETTLED
+    assert lives(ours) == SETTLED
+    for engine in (ours, theirs):
+        engine.docker("rm", "-f", *LIVES, check=True)

@@ -58,14 +58,21 @@ class FaultyRegistry:
         self._process.kill()
         self._process.wait()
 
-    def publish(self, tag: str, config: bytes, layers: list[bytes], media_type: str) -> None:
-        """An image named `HOST/image:TAG`."""
+    def publish(
+        self,
+        tag: str,
+        config: bytes,
+        layers: list[bytes],
+        media_type: str,
+        config_type: str = "application/vnd.oci.image.config.v1+json",
+    ) -> None:
+        """An image, or what `config_type` says, named `HOST/image:TAG`."""
         for blob in (config, *layers):
             (self.root / "blobs" / digest_of(blob)[7:]).write_bytes(blob)
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
-            "config": described(config, "application/vnd.oci.image.config.v1+json"),
+            "config": described(config, config_type),
             "layers": [described(layer, media_type) for layer in layers],
         }
         (self.root / "manifests" / tag).write_text(json.dumps(manifest))

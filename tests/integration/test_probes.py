@@ -108,7 +108,8 @@ def test_each_time_is_kept_to_a_tenth_of_a_second(daemon: Daemon) -> None:
     own = min(each.took for each in seen["interval"])
     lasted = [each.took for each in seen["timeout"]]
     assert {each.code for each in seen["timeout"]} == {-1}
-    assert 0.8 <= min(lasted) <= 0.8 + own + EXACT, (lasted, own)
+    # Its start is not counted, and it is killed, which is a run of runc more.
+    assert 0.8 <= min(lasted) <= 0.8 + 2 * own + EXACT, (lasted, own)
     _check_start(daemon, seen["starting"])
     daemon.docker("rm", "-f", "interval", "timeout", "starting", check=True)
 

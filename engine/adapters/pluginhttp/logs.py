@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 import struct
 import termios
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from uuid import uuid4
 
 import trio
 
+from engine.adapters.rootfs.openat2 import make_directories
 from engine.domain.logs.ports import Destination, Line
 from engine.domain.logs.timestamps import format_nano
 from engine.domain.plugins.facade import LOG, Plugins
@@ -35,16 +37,15 @@ class PluginSink:
         self._plugins = plugins
         self._destination = destination
         self._directory = directory
-        self._path = ""
         self._file = ""
+        self._place: int | None = None
         self._pipe: trio.lowlevel.FdStream | None = None
 
     async def connect(self) -> None:
         """The plugin may open its end before or after it answers; both ends are there at the end."""
         plugin = await self._plugins.get(self._destination.driver, LOG)
         self._file = f"{self._directory}/{uuid4().hex}"
-        self._path = f"{plugin.root}{self._file}"
-        await trio.to_thread.run_sync(_make, self._path)
+        self._place = await trio.to_thread.run_sync(_make, plugin.root or "/", self._file)
         failure: list[EngineError] = []
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._open)
@@ -77,18 +78,19 @@ class PluginSink:
         if self._pipe is not None:
             self._pipe.close()
             self._pipe = None
-        if self._path:
+        if self._place is not None:
             with contextlib.suppress(OSError):
-                os.unlink(self._path)
+                os.unlink(os.path.basename(self._file), dir_fd=self._place)
+            os.close(self._place)
+            self._place = None
             self._plugins.later(
                 self._destination.driver, LOG, "LogDriver.StopLogging", {"File": self._file}
             )
-            self._path = ""
 
     async def _open(self) -> None:
         while self._pipe is None:
             try:
-                found = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                found = _opened(self._place, os.path.basename(self._file))
             except OSError as error:
                 if error.errno != errno.ENXIO:
                     raise
@@ -142,9 +144,28 @@ def _varint(value: int) -> bytes:
     return bytes(found)
 
 
-def _make(path: str) -> None:
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    os.mkfifo(path, 0o700)
+def _make(root: str, path: str) -> int:
+    """The FIFO's directory. What a plugin has in its root leads nowhere else."""
+    base = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        place = make_directories(base, os.path.dirname(path), 0o700)
+    finally:
+        os.close(base)
+    try:
+        os.mkfifo(os.path.basename(path), 0o700, dir_fd=place)
+    except BaseException:
+        os.close(place)
+        raise
+    return place
+
+
+def _opened(place: int | None, name: str) -> int:
+    """The writing end, of a FIFO and nothing that was put in its place."""
+    found = os.open(name, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+    if stat.S_ISFIFO(os.fstat(found).st_mode):
+        return found
+    os.close(found)
+    raise OSError(errno.EINVAL, "it is no FIFO any more", name)
 
 
 def _unread(fd: int) -> int:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
+import trio
+
+from engine.adapters.rootfs.openat2 import open_in_root
 from engine.domain.plugins.facade import VOLUME, Plugins
+from engine.domain.plugins.ports import Endpoint
 from engine.domain.volumes.ports import RemoteVolume
 from engine.errors import EngineError, SystemFailure, Unavailable
 
@@ -72,4 +77,29 @@ class PluginVolumes:
         if not isinstance(found, str) or not found.startswith("/") or "\0" in found:
             raise SystemFailure(f'plugin "{driver}": the mountpoint is no absolute path')
         endpoint = (await self._plugins.get(driver, VOLUME)).endpoint
-        return endpoint.on_host(found) if endpoint is not None else found
+        if endpoint is None or not endpoint.root:
+            return found
+        return await trio.to_thread.run_sync(inside, endpoint, found)
+
+
+def inside(endpoint: Endpoint, path: str) -> str:
+    """The host's path of one in a plugin's root, with the symlinks there taken as it means them. SystemFailure."""
+    host = endpoint.on_host(path)
+    outside = endpoint.propagated[1]
+    base = outside if outside and f"{host}/".startswith(f"{outside}/") else endpoint.root
+    try:
+        root = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            found = open_in_root(root, host.removeprefix(base) or "/", os.O_PATH)
+        finally:
+            os.close(root)
+    except OSError:
+        # It is not there yet, and nothing on the way may be a symlink that the host would follow.
+        if os.path.realpath(host) != os.path.realpath(base) + host.removeprefix(base):
+            text = f'plugin "{endpoint.name}": the mountpoint leads out of its root'
+            raise SystemFailure(text) from None
+        return host
+    try:
+        return os.readlink(f"/proc/self/fd/{found}")
+    finally:
+        os.close(found)

@@ -26,6 +26,10 @@ class ManagedStore:
     async def load(self) -> list[PluginRecord]:
         return await trio.to_thread.run_sync(self._load)
 
+    def names(self) -> set[str]:
+        """Of those that are there, for what is asked before the room has its memory. Blocks for a moment."""
+        return {each.name for each in self._load()}
+
     async def put(self, record: PluginRecord, event: NewEvent | None) -> None:
         batch = Batch().put(Document(KIND, record.id, SCHEMA, msgspec.json.encode(record)))
         await self._journal.commit(batch if event is None else batch.event(event))

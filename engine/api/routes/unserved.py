@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from quart import Response
 from quart_trio import QuartTrio
 
-from engine.errors import NotImplementedHere, Unavailable
+from engine.errors import Unavailable
 
 NOT_A_MANAGER = (
     'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" '
@@ -23,10 +23,6 @@ GET /secrets; POST /secrets/create; GET /secrets/<name>; DELETE /secrets/<name>;
 GET /configs; POST /configs/create; GET /configs/<name>; DELETE /configs/<name>; POST /configs/<name>/update
 """
 
-LATER = """
-GET /plugins/privileges; POST /plugins/pull; POST /plugins/<path:name>/upgrade; POST /plugins/<path:name>/push
-"""
-
 
 def operations(table: str) -> list[tuple[str, str]]:
     """(method, rule) of each entry."""
@@ -37,9 +33,6 @@ def operations(table: str) -> list[tuple[str, str]]:
 def register(app: QuartTrio) -> None:
     for method, rule in operations(SWARM):
         _refuse(app, method, rule, Unavailable(NOT_A_MANAGER))
-    for method, rule in operations(LATER):
-        text = f"{method} {rule.replace('path:', '').replace('<', '{').replace('>', '}')} is not implemented by this engine yet"
-        _refuse(app, method, rule, NotImplementedHere(text))
 
 
 def _refuse(app: QuartTrio, method: str, rule: str, error: Exception) -> None:

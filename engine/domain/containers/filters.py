@@ -30,6 +30,8 @@ NAMES = frozenset(
     ]
 )
 
+HEALTH = frozenset(["none", "starting", "healthy", "unhealthy"])
+
 
 def check(filters: Mapping[str, Sequence[str]]) -> None:
     """InvalidParameter for a name or a value that dockerd refuses."""
@@ -39,6 +41,9 @@ def check(filters: Mapping[str, Sequence[str]]) -> None:
     for status in filters.get("status", ()):
         if status not in {str(each) for each in Status}:
             raise InvalidParameter(f"invalid filter 'status={status}'")
+    for health in filters.get("health", ()):
+        if health not in HEALTH:
+            raise InvalidParameter(f"Unrecognised filter value for health: {health}")
     for code in filters.get("exited", ()):
         if not code.lstrip("-").isdecimal():
             raise InvalidParameter(f"invalid filter 'exited={code}'")

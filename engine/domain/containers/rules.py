@@ -70,10 +70,12 @@ def check_rename(container: Container, name: str) -> None:
         raise InvalidParameter("Renaming a container with the same name as its current name")
 
 
-def check_exec(container: Container) -> None:
+def check_exec(container: Container, called: str = "") -> None:
     status = container.state.status
     if status is Status.PAUSED:
-        raise Conflict(f"Container {container.id} is paused, unpause the container before exec")
+        raise Conflict(
+            f"Container {called or container.id} is paused, unpause the container before exec"
+        )
     if status is Status.RESTARTING:
         raise Conflict(
             f"Container {container.id} is restarting, wait until the container is running"

@@ -41,7 +41,7 @@ class Execs:
     async def create(self, reference: str, config: ExecConfig) -> str:
         """The exec's ID. Conflict unless the container runs; InvalidParameter without a command."""
         cell = self._room.registry.resolve(reference)
-        rules.check_exec(cell.record)
+        rules.check_exec(cell.record, reference)
         if not config.cmd:
             raise InvalidParameter("No exec command specified")
         parse_detach_keys(config.detach_keys, kind="escape")  # before anything can be claimed

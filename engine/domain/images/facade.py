@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, aclosing
 import trio
 
 from engine.domain.images import views
+from engine.domain.images.artifacts import Artifact, Artifacts
 from engine.domain.images.building import Space, Step, Workbench
 from engine.domain.images.catalogue import Image
 from engine.domain.images.committing import Commit
@@ -20,7 +21,7 @@ from engine.domain.images.labels import ENGINE, INGEST, init_name
 from engine.domain.images.manifests import host_platform, stated_platform
 from engine.domain.images.messages import Message, Refresh, Remove, Tag
 from engine.domain.images.naming import target_reference
-from engine.domain.images.outbox import Outbox
+from engine.domain.images.outbox import Outbox, Report, reported
 from engine.domain.images.ports import Archives, Descriptor, Reserve, Stores
 from engine.domain.images.progress import Message as Progress
 from engine.domain.images.registries import Registries
@@ -48,10 +49,15 @@ from supervisors import Mailbox
 __all__ = [
     "ENGINE",
     "INGEST",
+    "Artifact",
+    "Artifacts",
     "Commit",
     "Image",
+    "Descriptor",
     "ImageUser",
     "Images",
+    "Outbox",
+    "Report",
     "Space",
     "Step",
     "TransferLimits",
@@ -59,6 +65,7 @@ __all__ = [
     "Workbench",
     "created",
     "init_name",
+    "reported",
     "until",
 ]
 

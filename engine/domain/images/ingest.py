@@ -102,12 +102,15 @@ class Ingest:
             async with self._stores.content.writer(
                 reference, expected=expected, lease=self._lease
             ) as writer:
+                here = writer.offset  # containerd may have it from another namespace
                 async with aclosing(joined(chunks)) as pieces:
                     async for piece in pieces:
+                        fresh = piece[max(0, here - size) :]
                         digest.update(piece)
                         size += len(piece)
-                        self.make_room(len(piece))
-                        await writer.write(piece)
+                        if fresh:
+                            self.make_room(len(fresh))
+                            await writer.write(fresh)
                 found = f"sha256:{digest.hexdigest()}"
                 if expected and found != expected:
                     raise InvalidParameter(

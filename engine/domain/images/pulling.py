@@ -37,6 +37,7 @@ from engine.models.registry import AuthConfig
 __all__ = ["Puller", "pull_error"]
 
 SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
+PLUGIN = "application/vnd.docker.plugin.v1+json"
 CONFIG_ATTEMPTS = 3
 CONFIG_PAUSE = 2.0
 
@@ -197,6 +198,8 @@ class _One(msgspec.Struct):
         return data
 
     async def _config(self, ingest: Ingest, config: Descriptor) -> None:
+        if config.media_type == PLUGIN:
+            raise InvalidParameter(f'Encountered remote "{PLUGIN}"(plugin) when fetching')
         if await ingest.has(config.digest):
             return
         if config.size > CONFIG_LIMIT:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import msgspec
 
-from engine.domain.events.facade import NewEvent
+from engine.domain.images.facade import Artifacts, Outbox, TransferLimits
 from engine.domain.managed import config as configs
+from engine.domain.managed.book import Book, event
+from engine.domain.managed.config import Privilege
 from engine.domain.managed.ports import Machine, Store
 from engine.domain.managed.records import PluginRecord, familiar_name
+from engine.domain.managed.remote import Remote
 from engine.domain.managed.service import Do, Household, ManagedService
 from engine.domain.plugins.ports import Endpoint
 from engine.errors import Conflict, EngineError, InvalidParameter, NotFound, SystemFailure
+from engine.models.registry import AuthConfig
 from supervisors import Mailbox
+
+__all__ = ["Managed", "Privilege"]
 
 KINDS = {
     "volumedriver": "VolumeDriver",
@@ -26,7 +33,8 @@ KINDS = {
     "authz": "authz",
     "metricscollector": "MetricsCollector",
 }
-T = TypeVar("T")
+Privileges = list[dict[str, Any]]
+Work = tuple[str, AbstractAsyncContextManager[Outbox]]
 
 
 class Managed:
@@ -40,6 +48,7 @@ class Managed:
         self,
         machine: Machine,
         store: Store,
+        artifacts: Artifacts,
         used: Callable[[str], bool],
         leave: Callable[[], bool],
     ) -> None:
@@ -47,13 +56,20 @@ class Managed:
         self._household = Household()
         self._machine = machine
         self._store = store
+        self._book = Book(self._household, self.mailbox, machine, store)
+        self._remote = Remote(self._book, artifacts)
+        self._artifacts = artifacts
         self._used = used
         self._leave = leave
 
     def service(self) -> ManagedService:
         return ManagedService(
-            self._household, self.mailbox, self._machine, self._store, self._leave
+            self._household, self.mailbox, self._machine, self._store, self._artifacts, self._leave
         )
+
+    def limit(self, limits: TransferLimits) -> None:
+        """Other limits of downloads, also for what is waiting now: a reload."""
+        self._artifacts.limit(limits)
 
     # reading
 
@@ -70,26 +86,11 @@ class Managed:
 
     def find(self, name: str) -> PluginRecord:
         """By name, ID or the beginning of one; NotFound."""
-        if (found := self.named(name)) is not None:
-            return found
-        records = self._household.records.values()
-        matching = [each for each in records if name and each.id.startswith(name)]
-        if len(matching) > 1:
-            raise SystemFailure(f'multiple plugins found for "{name}"')
-        if not matching:
-            raise NotFound(f'plugin "{name}" not found')
-        return matching[0]
-
-    def named(self, name: str) -> PluginRecord | None:
-        try:
-            wanted = familiar_name(name)
-        except EngineError:
-            return None
-        return next((e for e in self._household.records.values() if e.name == wanted), None)
+        return self._book.find(name)
 
     def endpoint(self, name: str) -> Endpoint | None:
         """Where other rooms reach it; None where there is none of this name."""
-        record = self.named(name)
+        record = self._book.named(name)
         if record is None:
             return None
         if not record.enabled:
@@ -106,14 +107,13 @@ class Managed:
 
     async def create(self, name: str, chunks: AsyncIterator[bytes]) -> None:
         """From a tar of config.json and rootfs/."""
-        wanted = familiar_name(name)
-        self._check_free(wanted)
-        data, package = await self._machine.pack(chunks)
+        local = familiar_name(name)
+        self._book.check_free(local)
+        data, package = await self._machine.pack(chunks, configs.packed)
         config = configs.read_config(data)
-        config["rootfs"] = {"type": "layers", "diff_ids": [package.diff_id]}
         record = PluginRecord(
             id=secrets.token_hex(32),
-            name=wanted,
+            name=local,
             created_ns=time.time_ns(),
             config=config,
             settings=configs.default_settings(config),
@@ -121,11 +121,11 @@ class Managed:
         )
 
         async def work() -> None:
-            self._check_free(wanted)
-            await self._machine.install(record.id, package)
-            await self._keep(record, "create")
+            self._book.check_free(local)
+            async with self._household.claim(package):
+                await self._book.install(record, event("create", record), _unsaid)
 
-        await self._do(wanted, work)
+        await self._book.do(local, work)
 
     async def enable(self, name: str, *, timeout: float = 0.0) -> None:
         """Run it, and wait for its socket; a plugin that does not come up is disabled again."""
@@ -140,9 +140,9 @@ class Managed:
             except EngineError as error:
                 await self._machine.stop(record.id)
                 raise type(error)(f"plugin {record.name}: {error}") from error
-            await self._keep(enabled, "enable")
+            await self._book.keep(enabled, event("enable", enabled))
 
-        await self._change(name, work)
+        await self._book.change(name, work)
 
     async def disable(self, name: str, *, force: bool = False) -> None:
         async def work(record: PluginRecord) -> None:
@@ -150,10 +150,11 @@ class Managed:
                 raise NotFound(f"plugin {record.name} found but disabled")
             if self._used(record.name) and not force:
                 raise Conflict(f"plugin {record.name} is in use")
-            await self._keep(msgspec.structs.replace(record, enabled=False), "disable")
+            disabled = msgspec.structs.replace(record, enabled=False)
+            await self._book.keep(disabled, event("disable", disabled))
             await self._machine.stop(record.id)
 
-        await self._change(name, work)
+        await self._book.change(name, work)
 
     async def set(self, name: str, arguments: Sequence[str]) -> None:
         async def work(record: PluginRecord) -> None:
@@ -162,9 +163,9 @@ class Managed:
                     "cannot set options on an active plugin, disable plugin before setting"
                 )
             now = configs.changed(record.config, record.settings, arguments)
-            await self._keep(msgspec.structs.replace(record, settings=now), "")
+            await self._book.keep(msgspec.structs.replace(record, settings=now), None)
 
-        await self._change(name, work)
+        await self._book.change(name, work)
 
     async def remove(self, name: str, *, force: bool = False) -> dict[str, Any]:
         """What it was; Conflict while it is enabled or in use, unless by force."""
@@ -175,35 +176,32 @@ class Managed:
                 raise Conflict(f"plugin {record.name} is enabled")
             if not force and self._used(record.name):
                 raise Conflict(f"plugin {record.name} is in use")
-            del self._household.records[record.id]
-            self._household.changed()
-            try:
-                await self._store.drop(record, _event("remove", record))
-            except BaseException:
-                self._household.records[record.id] = record
-                raise
-            shared = any(e.package == record.package for e in self._household.records.values())
+            await self._book.cross_out(record, event("remove", record))
             await self._machine.stop(record.id)
-            await self._machine.remove(record.id, record.package, shared=shared)
+            await self._book.remove(record)
 
-        await self._change(name, work)
+        await self._book.change(name, work)
         return gone
 
-    async def _keep(self, record: PluginRecord, action: str) -> None:
-        await self._store.put(record, _event(action, record) if action else None)
-        self._household.records[record.id] = record
-        self._household.changed()
+    # registries
 
-    def _check_free(self, name: str) -> None:
-        if self.named(name) is not None:
-            raise Conflict(f"plugin {name} already exists")
+    async def privileges(self, remote: str, *, auth: AuthConfig) -> Privileges:
+        """`GET /plugins/privileges`."""
+        return await self._remote.privileges(remote, auth)
 
-    async def _change(self, name: str, work: Callable[[PluginRecord], Awaitable[None]]) -> None:
-        plugin_id = self.find(name).id
-        await self._do(plugin_id, lambda: work(self.find(plugin_id)))
+    def pull(
+        self, remote: str, name: str, granted: Sequence[Privilege], *, auth: AuthConfig
+    ) -> Work:
+        """The name that the plugin gets, "" asking for its own, and the work."""
+        return self._remote.pull(remote, name, granted, auth)
 
-    async def _do(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
-        await self.mailbox.ask(Do(key, work))
+    def upgrade(
+        self, name: str, remote: str, granted: Sequence[Privilege], *, auth: AuthConfig
+    ) -> Work:
+        return self._remote.upgrade(name, remote, granted, auth)
+
+    def push(self, name: str, *, auth: AuthConfig) -> AbstractAsyncContextManager[Outbox]:
+        return self._remote.push(name, auth)
 
 
 def view(record: PluginRecord) -> dict[str, Any]:
@@ -214,13 +212,13 @@ def view(record: PluginRecord) -> dict[str, Any]:
         "Enabled": record.enabled,
         "Id": record.id,
         "Name": record.name,
-        "PluginReference": record.name,
+        "PluginReference": record.reference or record.name,
         "Settings": settings,
     }
 
 
-def _event(action: str, record: PluginRecord) -> NewEvent:
-    return NewEvent("plugin", action, record.id, {"name": record.name})
+def _unsaid(_: object) -> None:
+    """The progress of a creation, which has no reader."""
 
 
 def _kinds(record: PluginRecord) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Protocol
 
 from engine.domain.events.facade import NewEvent
+from engine.domain.images.facade import Report
 from engine.domain.managed.records import Package, PluginRecord
 
 
@@ -20,12 +21,15 @@ class Store(Protocol):
 class Machine(Protocol):
     """Each call ends by a deadline of its own; EngineError. `stop` and `remove` are idempotent."""
 
-    async def pack(self, chunks: AsyncIterator[bytes]) -> tuple[bytes, Package]:
-        """Take in a tar of config.json and rootfs/; the configuration as it was written."""
+    async def pack(
+        self, chunks: AsyncIterator[bytes], finish: Callable[[bytes, str], bytes]
+    ) -> tuple[bytes, Package]:
+        """Take in a tar of config.json and rootfs/. `finish` makes of the file and the layer's diff ID
+        the configuration to be stored, which is the answer."""
         ...
 
-    async def install(self, plugin_id: str, package: Package) -> None:
-        """A writable root on the package's layer."""
+    async def install(self, record: PluginRecord, report: Report) -> None:
+        """Keep the package, and make a writable root on its layer. InvalidParameter if that is not what it says."""
         ...
 
     async def start(self, record: PluginRecord) -> None:
@@ -38,8 +42,16 @@ class Machine(Protocol):
 
     async def stop(self, plugin_id: str) -> None: ...
 
-    async def remove(self, plugin_id: str, package: Package, *, shared: bool) -> None:
-        """Its root and, unless `shared` with another plugin, its blobs."""
+    async def remove(self, record: PluginRecord, others: Collection[Package]) -> None:
+        """All of it, but for the blobs and the layer that `others` need too."""
+        ...
+
+    async def discard(self, record: PluginRecord, others: Collection[Package]) -> None:
+        """The package and root of one generation; what else the plugin has stays."""
+        ...
+
+    async def sweep(self, records: Collection[PluginRecord]) -> None:
+        """Remove what a daemon that died has left of plugins that are none of these."""
         ...
 
     def address(self, record: PluginRecord) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import msgspec
 import trio
 
+from engine.domain.images.facade import Artifacts
 from engine.domain.managed.ports import Machine, Store
-from engine.domain.managed.records import PluginRecord
+from engine.domain.managed.records import Package, PluginRecord
 from engine.errors import EngineError, Unavailable
 from supervisors import Inbox, Letter, Mailbox, Request
 
@@ -19,6 +22,8 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, LAST_PAUSE = 0.1, 10.0
 """Seconds between an exit and the next start; doubled for one that ends at once."""
 STEADY = 10.0
+RESUMABLE = 24 * 3600.0
+"""Seconds for which a download that was cut off is worth going on with."""
 
 
 class Do(Request[None], msgspec.Struct):
@@ -35,7 +40,23 @@ class Household:
     records: dict[str, PluginRecord] = field(default_factory=dict)
     loaded: bool = False
     news: trio.Event = field(default_factory=trio.Event)
+    blobs: trio.Lock = field(default_factory=trio.Lock)
+    _claims: list[Package] = field(default_factory=list)
     _locks: dict[str, trio.Lock] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def claim(self, package: Package) -> AsyncIterator[None]:
+        """Inside, no removal takes away what this package shares with others."""
+        async with self.blobs:
+            self._claims.append(package)
+        try:
+            yield
+        finally:
+            self._claims.remove(package)
+
+    def needed(self) -> list[Package]:
+        """What has to stay; to be asked under `blobs`."""
+        return [*self._claims, *(each.package for each in self.records.values())]
 
     def changed(self) -> None:
         self.news.set()
@@ -68,12 +89,14 @@ class ManagedService:
         mailbox: Mailbox[Do],
         machine: Machine,
         store: Store,
+        artifacts: Artifacts,
         leave: Callable[[], bool],
     ) -> None:
         self._household = household
         self._mailbox = mailbox
         self._machine = machine
         self._store = store
+        self._artifacts = artifacts
         self._leave = leave
         self._inbox: Inbox[Do] | None = None
         self._kept: set[str] = set()
@@ -84,6 +107,7 @@ class ManagedService:
                 for record in await self._store.load():
                     self._household.records[record.id] = record
                 self._household.loaded = True
+                await self._sweep()
             async with trio.open_nursery() as background:
                 background.start_soon(self._keep_all, background)
                 async with trio.open_nursery() as handlers:
@@ -93,6 +117,14 @@ class ManagedService:
                 background.cancel_scope.cancel()
             if not self._leave():
                 await self._stop_all()
+
+    async def _sweep(self) -> None:
+        """What a daemon that died in an installation has left; no reason not to start."""
+        try:
+            await self._artifacts.sweep(RESUMABLE, time.time())
+            await self._machine.sweep(tuple(self._household.records.values()))
+        except EngineError as error:
+            log.warning("leftovers of plugins: %s", error)
 
     async def stop(self) -> None:
         """Take no more mail; what was taken is finished."""

@@ -30,7 +30,8 @@ class Account(msgspec.Struct, frozen=True):
 class Accountant:
     """`containers` gives the IDs that are known, also of those that are just being made; `volumes` the names.
 
-    `embedded` says that containerd's own files are under this data root.
+    `embedded` says that containerd's own files are under this data root; `plugins` is containerd as the managed
+    plugins see it, in their namespace.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Accountant:
         embedded: bool,
         containers: Names,
         volumes: Names,
+        plugins: Stores | None = None,
     ) -> None:
         self._disk = disk
         self._stores = stores
@@ -49,11 +51,15 @@ class Accountant:
         self._containers = containers
         self._volumes = volumes
         self._layers = LayerIndex(stores, engine_id)
+        self._plugins = plugins
+        self._plugin_layers = LayerIndex(plugins or stores, engine_id)
 
     async def measure(self) -> Account:
         """Unavailable while containerd is away."""
         if self._embedded:  # a look leaves nothing behind that the survey would find
             await self._layers.directories(await self._stores.snapshots.list())
+            if self._plugins is not None:
+                await self._plugin_layers.directories(await self._plugins.snapshots.list())
         units = await self._disk.survey(splits)
         return balance(units, await self._known())
 
@@ -70,13 +76,25 @@ class Accountant:
         # A container keeps the layers of its image also after the image has gone.
         roots += [each.parent for each in snapshots if each.name in rooms.containers]
         prefix = f"{self._disk.root}/"
-        return msgspec.structs.replace(
+        found = msgspec.structs.replace(
             rooms,
             content=frozenset(each.digest for each in content),
             layers={path.removeprefix(prefix): name for path, name in directories.items()},
             uploads=await self._disk.uploads(),
             begun=frozenset(each.ref for each in await stores.content.statuses()),
             held=with_init(held(roots, content, snapshots)),
+        )
+        return found if self._plugins is None else await self._with_plugins(found, self._plugins)
+
+    async def _with_plugins(self, known: Known, stores: Stores) -> Known:
+        directories = await self._plugin_layers.directories(await stores.snapshots.list())
+        prefix = f"{self._disk.root}/"
+        begun = frozenset(each.ref for each in await stores.content.statuses())
+        return msgspec.structs.replace(
+            known,
+            plugin_content=frozenset(each.digest for each in await stores.content.list()),
+            plugin_layers=frozenset(path.removeprefix(prefix) for path in directories),
+            begun=known.begun | begun,
         )
 
 

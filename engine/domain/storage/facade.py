@@ -19,7 +19,8 @@ __all__ = ["Broom", "Storage", "StorageSettings"]
 
 
 class Storage:
-    """`brooms` are the other rooms' own sweeps; `users` tells which containers an image has."""
+    """`brooms` are the other rooms' own sweeps; `users` tells which containers an image has; `plugins` is containerd
+    in the namespace of managed plugins."""
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class Storage:
         volumes: Names,
         brooms: Sequence[Broom],
         tell: Tell,
+        plugins: Stores | None = None,
     ) -> None:
         self.mailbox: Mailbox[Message] = Mailbox("storage")
         self._settings = settings
@@ -45,6 +47,7 @@ class Storage:
             embedded=settings.embedded,
             containers=containers,
             volumes=volumes,
+            plugins=plugins,
         )
         self._sweeper = Sweeper(self._accountant, disk, stores, settings.engine_id, brooms)
         self._collector = Collector(settings, disk, images, users, tell)

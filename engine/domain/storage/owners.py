@@ -18,12 +18,13 @@ IMAGES = "images"
 CONTAINERS = "containers"
 LOGS = "logs"
 VOLUMES = "volumes"
+PLUGINS = "plugins"
 STAGING = "staging"
 CONTAINERD = "containerd"
 STATE = "state"
 FOREIGN = "foreign"
 UNOWNED = "unowned"
-OWNERS = (IMAGES, CONTAINERS, LOGS, VOLUMES, STAGING, CONTAINERD, STATE, FOREIGN, UNOWNED)
+OWNERS = (IMAGES, CONTAINERS, LOGS, VOLUMES, PLUGINS, STAGING, CONTAINERD, STATE, FOREIGN, UNOWNED)
 """`foreign` is what somebody else has put there: it is shown and never touched."""
 
 _ID = re.compile(r"[0-9a-f]{64}")
@@ -39,7 +40,8 @@ _SPLIT_DEEP = frozenset({f"{CONTENT}/blobs", BLOBS, UPLOADS, SNAPSHOTTER, LAYERS
 class Known(msgspec.Struct, frozen=True):
     """What the owners are told by. `layers` are snapshots by directory, `uploads` references by directory.
 
-    `held` are the digests and snapshots that some image keeps.
+    `held` are the digests and snapshots that some image keeps, `plugin_content` the digests and `plugin_layers`
+    the directories in the namespace of managed plugins.
     """
 
     containers: frozenset[str] = frozenset()
@@ -49,6 +51,8 @@ class Known(msgspec.Struct, frozen=True):
     uploads: Mapping[str, str] = {}
     begun: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
+    plugin_content: frozenset[str] = frozenset()
+    plugin_layers: frozenset[str] = frozenset()
 
 
 def splits(path: str) -> bool:
@@ -70,6 +74,9 @@ def owner(path: str, known: Known) -> str:
     if top == "logs":
         # What is still to be delivered, also of removed containers: the logs room sweeps it.
         return LOGS
+    if top == "plugins":
+        # Its room sweeps it at the daemon's start.
+        return PLUGINS
     if top == "buildkitd":
         # It collects its cache itself.
         return STAGING
@@ -110,10 +117,14 @@ def _of_containerd(path: str, known: Known) -> str:
         digest = f"sha256:{name}"
         if digest in known.held:
             return IMAGES
+        if digest in known.plugin_content:
+            return PLUGINS
         return STAGING if digest in known.content else UNOWNED
     if parent == UPLOADS:
         return STAGING if known.uploads.get(path) in known.begun else UNOWNED
     if parent == LAYERS:
+        if path in known.plugin_layers:
+            return PLUGINS
         return _of_layer(known.layers.get(path), known)
     if parent.rpartition("/")[0] == BUNDLES and _ID.fullmatch(name):
         return CONTAINERS

@@ -54,6 +54,12 @@ CASES: dict[str, str] = {
     "followed logs": """
         (docker run --name l2 --net none busybox sh -c 'echo a; sleep 0.5; echo b; sleep 0.5; echo c' >/dev/null &)
         sleep 0.7; docker logs -f l2""",
+    "logs by time and with details": """
+        docker run --name l5 --net none --label app=shop --log-opt labels=app busybox sh -c 'echo a; sleep 0.6; echo b; sleep 0.6; echo c' >/dev/null
+        at=$(docker logs -t --tail 2 l5 | head -1 | cut -d' ' -f1); docker logs --since $at l5; docker logs --until $at l5
+        docker logs -t l5 | grep -cE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}[.][0-9]{9}Z '; docker logs -n 1 l5; docker logs -f --tail 1 l5
+        docker logs --details l5; docker logs -t --details --tail 1 l5 | cut -d' ' -f2-; docker logs -n 2 --since 1h --until 0s l5
+        docker logs --since nosuch l5; docker logs --until 2001-01-01 l5; docker logs --since 2200-01-01T00:00:00 l5; docker logs -n -1 l5; docker logs -n all l5""",
     "log driver none": """
         docker run --name l3 --net none --log-driver none busybox echo x; docker logs l3""",
     "log options": f"""
@@ -177,6 +183,25 @@ CASES: dict[str, str] = {
         docker run -d --name h4 --net none --health-cmd x --health-interval 1us busybox true
         docker run --rm --net none --no-healthcheck busybox echo none""",
     "cidfile": f"{RUN} --cidfile $D/cid busybox true; wc -c < $D/cid",
+    "health of the image": """
+        docker create --name hi --net none busybox >/dev/null
+        docker export hi | docker import -c 'HEALTHCHECK --interval=300ms --timeout=2s --retries=7 CMD test -e /ok' - healthy >/dev/null
+        docker run -d --name h5 --net none healthy sh -c 'touch /ok; sleep 100' >/dev/null; sleep 1; docker inspect -f '{{.State.Health.Status}} {{json .Config.Healthcheck}}' h5
+        docker pause h5; docker ps --format '{{.Names}} {{.Status}}' --filter name=h5 | sed 's/Up .* (/(/'; docker unpause h5
+        docker run -d --name h6 --net none --health-retries 1 healthy sleep 100 >/dev/null; sleep 1; docker inspect -f '{{.State.Health.Status}} {{json .Config.Healthcheck}}' h6
+        docker run -d --name h7 --net none --health-cmd true --health-start-period 3s healthy sleep 100 >/dev/null; sleep 1; docker inspect -f '{{.State.Health.Status}} {{json .Config.Healthcheck}}' h7
+        docker run -d --name h8 --net none --no-healthcheck healthy sleep 100 >/dev/null; docker inspect -f '{{json .State.Health}} {{json .Config.Healthcheck}}' h8
+        docker run --net none --no-healthcheck --health-cmd true healthy true; docker run --net none --health-retries -1 healthy true; docker run --net none --health-timeout -1s healthy true
+        for each in none starting healthy unhealthy nosuch; do echo $each; docker ps --filter health=$each --format '{{.Names}}' | sort; done
+        docker rm -f h5 h6 h7 h8 hi >/dev/null; docker rmi healthy | head -1""",
+    "policy updated": """
+        docker run -d --name u1 --net none busybox sleep 100 >/dev/null; docker update --restart on-failure:3 u1; docker inspect -f '{{json .HostConfig.RestartPolicy}}' u1
+        docker update --restart nosuch u1; docker update --restart always:3 u1; docker update --restart on-failure:-1 u1; docker update --restart unless-stopped u1
+        docker inspect -f '{{json .HostConfig.RestartPolicy}}' u1; docker kill u1; sleep 0.5; docker update --restart always u1; docker inspect -f '{{.State.Status}} {{json .HostConfig.RestartPolicy}}' u1
+        docker run -d --rm --name u2 --net none busybox sleep 100 >/dev/null; docker update --restart always u2; docker run --rm --restart always busybox true
+        docker run -d --name u3 --net none --restart always busybox sh -c 'sleep 1; exit 3' >/dev/null; docker update --restart no u3; sleep 3; docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Restarting}}' u3
+        docker run -d --name u4 --net none busybox sh -c 'sleep 1; exit 4' >/dev/null; docker update --restart on-failure:1 u4; sleep 4; docker inspect -f '{{.State.Status}} {{.RestartCount}}' u4
+        docker ps -a --filter status=exited --format '{{.Names}}' | sort; docker ps -a --filter status=restarting --format '{{.Names}}'; docker update --restart no nosuch""",
     "network commands": """
         docker network create --subnet 10.99.0.0/24 --gateway 10.99.0.1 --label tier=one netp >/dev/null; docker network ls --filter name=netp
         docker network ls -q --filter label=tier=one | wc -c; docker network ls --filter label=nosuch --format '{{.Name}}'
@@ -227,6 +252,46 @@ CASES: dict[str, str] = {
     "volumes pruned": """
         docker volume create --label p=1 vola; docker volume create volb; docker volume prune -f --filter label=p=1
         docker volume prune -f --filter label!=p=1 | sed 's/[0-9.]*[kMG]*B/SIZE/'; docker volume prune -f --filter nosuch=1; docker volume rm -f volb""",
+    "changes": """
+        docker run --name df1 --net none busybox sh -c 'touch /new; rm /etc/group; mkdir -p /tmp/a/b; echo >>/etc/passwd'; docker diff df1 | sort; docker diff nosuchc; docker diff""",
+    "commits": """
+        docker run --name cm1 --net none -e A=1 busybox sh -c 'echo hi >/hi' ; docker commit -a who -m why -c 'ENV B=2' -c 'CMD ["cat","/hi"]' -c 'EXPOSE 80' cm1 cm:1 | wc -c
+        docker inspect -f '{{.Author}}|{{.Comment}}|{{json .Config.Env}}|{{json .Config.Cmd}}|{{json .Config.ExposedPorts}}' cm:1; docker run --rm --net none cm:1
+        docker commit -c 'NOSUCH x' cm1; docker commit nosuchc; docker commit cm1 Bad:Name; docker rm cm1; docker rmi cm:1 | head -1""",
+    "exports": """
+        docker run --name ex1 --net none -v /vol busybox sh -c 'echo hi >/hi; touch /vol/x'; docker export ex1 | tar t | grep -E '^(hi|vol/.*|.dockerenv|etc/passwd|etc/hosts)$' | sort
+        docker export -o $D/t ex1; tar xf $D/t -O hi; docker export nosuchc; echo "rc $?" """,
+    "processes": """
+        docker run -d --name tp1 --net none busybox sleep 100 >/dev/null; docker top tp1 -o user,comm,args; docker top tp1 -o comm; docker top tp1 --nosuch; docker top nosuchc
+        docker stop -t 0 tp1 >/dev/null; docker top tp1""",
+    "statistics": """
+        docker run -d --name st1 --net none -m 64m busybox sleep 100 >/dev/null; docker stats --no-stream --format '{{.Name}} {{.PIDs}} {{.NetIO}}' st1
+        docker stats --no-stream --format '{{.MemUsage}}' st1 | cut -d/ -f2; docker stats --no-stream nosuchc""",
+    "updates": """
+        docker run -d --name up1 --net none -m 64m --memory-swap 128m busybox sleep 100 >/dev/null; docker update -m 32m --cpu-shares 300 --cpus 0.7 --pids-limit 20 --restart on-failure:2 up1
+        docker exec up1 sh -c 'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us cpu/cpu.shares pids/pids.max'; docker inspect -f '{{json .HostConfig.RestartPolicy}}' up1
+        docker update -m 1m up1; docker update -m 256m up1; docker update --restart nosuch up1; docker update nosuchc; docker update up1""",
+    "renames": """
+        docker create --name rn1 --net none busybox >/dev/null; docker rename rn1 rn2; docker inspect -f '{{.Name}}' rn2; docker rename rn2 rn2; docker rename rn2 'bad name'; docker rename nosuchc x1
+        docker create --name rn3 --net none busybox >/dev/null; docker rename rn2 rn3 2>&1 | sed 's/"[0-9a-f]\\{64\\}"/ID/'; docker rename rn2 rn1; docker ps -a --format '{{.Names}}' | sort""",
+    "pauses": """
+        docker run -d --name pa1 --net none busybox sleep 100 >/dev/null; docker pause pa1; docker ps --format '{{.Names}} {{.State}}'; docker pause pa1; docker exec pa1 true; docker unpause pa1; docker pause nosuchc""",
+    "containers pruned": """
+        docker create --name pr1 --label keep=1 --net none busybox >/dev/null; docker create --name pr2 --net none busybox >/dev/null; docker container prune -f --filter label!=keep=1 | grep -v reclaimed
+        docker container prune -f --filter until=10m; docker container prune -f --filter nosuch=1; docker ps -a --format '{{.Names}}'; docker container prune -f --filter label=keep | grep -v reclaimed""",
+    "kernel settings": f"""
+        {RUN} --sysctl net.ipv4.ip_forward=0 --sysctl kernel.msgmax=1000 busybox cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax; {RUN} --sysctl nosuch=1 busybox true 2>&1 | head -1
+        {RUN} --oom-score-adj 300 busybox cat /proc/self/oom_score_adj; {RUN} --oom-score-adj 2000 busybox true; {RUN} --init busybox sh -c 'cat /proc/1/comm'""",
+    "namespaces": f"""
+        docker run -d --name ns1 --net none --ipc shareable busybox sleep 100 >/dev/null; for kind in pid ipc; do {RUN} --$kind container:ns1 busybox sh -c "ps | grep -c 'sleep 100'" ; done
+        {RUN} --pid container:nosuchc busybox true; {RUN} --uts host -h x busybox true; {RUN} --pid nosuch busybox true; {RUN} --ipc nosuch busybox true; {RUN} --userns nosuch busybox true
+        {RUN} --userns host busybox cat /proc/self/uid_map; {RUN} --cgroupns private busybox cat /proc/self/cgroup | cut -d: -f3 | sort -u""",
+    "devices": f"""
+        {RUN} --device /dev/null:/dev/mine:r busybox sh -c 'ls -l /dev/mine | cut -c1; echo x >/dev/mine'; {RUN} --device /dev/nosuch busybox true; {RUN} --device /dev/null:/dev/x:q busybox true
+        {RUN} --device-cgroup-rule nonsense busybox true; {RUN} --security-opt nosuch=1 busybox true; {RUN} --security-opt seccomp=/nosuch busybox true; {RUN} --cap-add NOSUCH busybox true""",
+    "annotations and parents": f"""
+        {RUN} --cgroup-parent /parity busybox cat /proc/self/cgroup | grep -c /parity/; {RUN} --runtime nosuch busybox true; {RUN} --stop-signal NOSUCH busybox true; {RUN} --isolation hyperv busybox true
+        {RUN} --storage-opt size=1G busybox true; {RUN} --gpus all busybox true; {RUN} --add-host bad busybox true; {RUN} --add-host a:1.2.3.4 busybox grep 1.2.3.4 /etc/hosts; {RUN} --ulimit nosuch=1 busybox true""",
     "networks in full": """
         docker network create --subnet 10.99.9.0/24 --label tier=one netf >/dev/null; docker run -d --name full --network netf --ip 10.99.9.7 busybox sleep 100 >/dev/null
         docker network inspect netf | sed 's/"Created": .*/"Created": T,/'; docker network inspect -v netf | grep -c Services

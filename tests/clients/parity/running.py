@@ -18,7 +18,8 @@ BLANKS = (
     (re.compile(r"\b[0-9a-f]{12}\b"), "SHORTID"),
     (re.compile(r"BusyBox v\S+ \([^)]*\)"), "BusyBox"),
     # Ours begin as those of later dockerds do.
-    (re.compile(r"\bInvalid (filter|address)\b"), r"invalid \1"),
+    (re.compile(r"\bInvalid (filter|address|IPC mode)\b"), r"invalid \1"),
+    (re.compile(r'^time="[^"]*"', re.MULTILINE), 'time="TIME"'),
     (re.compile(r"endpoint [a-z]+_[a-z]+ \(ID\)"), "endpoint NAME (ID)"),
 )
 

@@ -3,12 +3,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from config.schema import Settings
 from config.sections import EventsRetention
+from engine.adapters.host.facts import read_facts
 from engine.adapters.host.identity import Choices
 from engine.domain.events.service import Retention
-from engine.wiring.rooms import leftovers, network_settings, own_cgroup, retention, runtimes
+from engine.errors import InvalidParameter
+from engine.wiring.rooms import (
+    container_settings,
+    leftovers,
+    network_settings,
+    own_cgroup,
+    retention,
+    runtimes,
+)
 
 
 def test_runc_stands_under_both_its_names() -> None:
@@ -52,3 +62,13 @@ def test_ipv6_of_the_default_bridge_is_what_is_configured_once_it_is_on() -> Non
         "fd00::9",
     )
     assert network_settings(Settings(ipv6=True), "e").fixed_cidr_v6 is not None
+
+
+def test_default_log_driver_may_be_a_plugin(tmp_path: Path) -> None:
+    choices = Choices("e", "", "ns", "plugins", "b", "overlayfs", "cgroupfs")
+    settings = Settings(log_driver="scribe", log_opts={"a": "b"})
+    with pytest.raises(InvalidParameter, match='plugin scribe: plugin "scribe" not found'):
+        container_settings(settings, choices, read_facts(), tmp_path)
+    plugins = {"scribe"}.__contains__
+    found = container_settings(settings, choices, read_facts(), tmp_path, plugins)
+    assert (found.log_driver, found.log_options) == ("scribe", {"a": "b"})

@@ -37,6 +37,7 @@ async def test_sockets_are_found_flat_and_in_a_directory_of_their_own(tmp_path: 
     deep = await found.find("deep")
     assert deep is not None
     assert deep.address.endswith("/deep/deep.sock")
+    assert found.look("flat") == flat
     assert await found.find("file") is None
 
 

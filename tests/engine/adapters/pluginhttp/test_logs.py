@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from engine.adapters.pluginhttp.logs import PluginSink, entry, info_of
+from engine.adapters.pluginhttp.logs import PluginSink, _make, _opened, entry, info_of
 from engine.domain.logs.attributes import LogSubject
 from engine.domain.logs.ports import Destination, Line
 from engine.domain.plugins.facade import Plugins
@@ -73,3 +73,23 @@ async def test_plugin_that_refuses_is_told_as_it_says(tmp_path: Path) -> None:
         await sink.connect()
     sink.close()
     assert os.listdir(tmp_path / "logging") == []
+
+
+def test_fifo_is_made_in_the_plugins_root_whatever_is_there(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "run").symlink_to(tmp_path)
+    (root / tmp_path.relative_to("/")).mkdir(parents=True)
+    place = _make(str(root), "/run/logging/f")
+    assert os.listdir(root / tmp_path.relative_to("/") / "logging") == ["f"]
+    assert not (tmp_path / "logging").exists()
+    (tmp_path / "secret").write_text("")
+    os.unlink("f", dir_fd=place)
+    os.symlink(tmp_path / "secret", "f", dir_fd=place)
+    with pytest.raises(OSError, match="symbolic links"):
+        _opened(place, "f")
+    os.unlink("f", dir_fd=place)
+    os.close(os.open("f", os.O_CREAT, dir_fd=place))
+    with pytest.raises(OSError, match="no FIFO any more"):
+        _opened(place, "f")
+    os.close(place)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from trio.testing import MockClock
 
-from engine.adapters.pluginhttp.volumes import PluginVolumes
+from engine.adapters.pluginhttp.volumes import PluginVolumes, inside
 from engine.domain.plugins.facade import Plugins
+from engine.domain.plugins.ports import Endpoint
 from engine.errors import NotFound, SystemFailure
 from tests.engine.domain.plugins.fakes import FakePlugins
 
@@ -56,3 +59,23 @@ async def test_plugin_of_another_kind_is_no_driver(autojump_clock: MockClock) ->
     with pytest.raises(NotFound):
         await drivers.need("log")
     assert drivers.active() == []
+
+
+def test_symlinks_in_a_plugins_root_lead_nowhere_else(tmp_path: Path) -> None:
+    root, state = tmp_path / "root", tmp_path / "state"
+    for each in (root / "volumes/one", root / "etc", state / "two", tmp_path / "secret"):
+        each.mkdir(parents=True)
+    (root / "absolute").symlink_to("/volumes")
+    (root / "out").symlink_to("/secret")
+    (root / "up").symlink_to("../secret")
+    (state / "out").symlink_to(tmp_path / "secret")
+    endpoint = Endpoint(
+        name="p", address="", root=str(root), propagated=("/state", str(state)), implements=("x",)
+    )
+    assert inside(endpoint, "/volumes/one") == f"{root}/volumes/one"
+    assert inside(endpoint, "/absolute/one") == f"{root}/volumes/one"
+    assert inside(endpoint, "/state/two") == f"{state}/two"
+    assert inside(endpoint, "/volumes/not/yet") == f"{root}/volumes/not/yet"
+    for path in ("/out", "/up", "/state/out", "/out/x"):
+        with pytest.raises(SystemFailure, match="leads out of its root"):
+            inside(endpoint, path)

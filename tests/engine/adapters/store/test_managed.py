@@ -29,4 +29,5 @@ async def test_records_come_back_and_damaged_ones_are_set_aside(tmp_path: Path) 
     database.commit([batch])
     store = ManagedStore(database, Journal(Mailbox("store", 1)))
     assert await store.load() == [RECORD]
+    assert store.names() == {"mini:latest"}
     database.close()

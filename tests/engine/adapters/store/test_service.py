@@ -9,10 +9,11 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from engine.adapters.store import service
 from engine.adapters.store.copy import Copy
 from engine.adapters.store.database import Database
 from engine.adapters.store.opening import SUSPECT, Repair
-from engine.adapters.store.service import COPY_AFTER, GROUP, MOST_UNCOPIED, StoreService
+from engine.adapters.store.service import GROUP, MOST_UNCOPIED, StoreService
 from engine.domain.events.messages import Batch, Commit, Document, NewEvent
 from engine.domain.events.records import Event
 from engine.errors import Unavailable
@@ -147,8 +148,9 @@ async def test_repairs_are_told_once_and_the_copy_is_brought_up_to_date(
 
 
 async def test_copy_is_written_in_a_pause_and_at_the_end(
-    rig: Rig, tmp_path: Path, autojump_clock: trio.testing.MockClock
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(service, "COPY_AFTER", 0.3)
     copy = Copy(tmp_path / "state.copy.db")
     first, second = (Document("container", each, 1, b"{}") for each in "ab")
     rig.service = lambda: StoreService(  # type: ignore[method-assign]
@@ -157,7 +159,10 @@ async def test_copy_is_written_in_a_pause_and_at_the_end(
     async with serving(rig):
         await rig.mailbox.ask(Commit(Batch().put(first)))
         assert copy.find("container", "a") is None
-        await trio.sleep(2 * COPY_AFTER)
+        for _ in range(30):
+            await trio.sleep(service.COPY_AFTER)
+            if copy.find("container", "a") is not None:
+                break
         assert copy.find("container", "a") == first
         await rig.mailbox.ask(Commit(Batch().put(second)))
     assert copy.find("container", "b") == second
@@ -165,8 +170,9 @@ async def test_copy_is_written_in_a_pause_and_at_the_end(
 
 
 async def test_who_never_pauses_does_not_put_the_copy_off_for_ever(
-    rig: Rig, tmp_path: Path
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(service, "COPY_AFTER", 1000.0)
     copy = Copy(tmp_path / "state.copy.db")
     rig.service = lambda: StoreService(  # type: ignore[method-assign]
         rig.database, rig.mailbox, rig.tell, rig.heads.append, copy=copy

@@ -27,7 +27,7 @@ from supervisors import Supervisor
 from tests.engine.api.serving import Answer, ask, serving
 from tests.engine.domain.builds.rooms import FakeFetcher, FakeWorkshop
 from tests.engine.domain.containers.rooms import Daemon, running
-from tests.engine.domain.managed.rooms import FakeMachine, FakeStore
+from tests.engine.domain.managed.rooms import FakeMachine, FakeStore, artifacts
 from tests.engine.domain.system.test_facade import system
 from tests.fakes import images_room
 from tests.fakes.containerd import FakeContainerd
@@ -52,7 +52,13 @@ class House:
     def __post_init__(self) -> None:
         self.bus = EventBus(self.log)
         self.storage = storage(FakeDisk(), FakeContainerd(), self.images.images)
-        self.managed = Managed(FakeMachine(), FakeStore(), lambda _: False, lambda: False)
+        self.managed = Managed(
+            FakeMachine(),
+            FakeStore(),
+            artifacts(self.registry, FakeContainerd()),
+            lambda _: False,
+            lambda: False,
+        )
         self.system = system()
         self.operators = Operators(
             Supervisor("root").status, Vigil({}), Restoring(), Pulse(), (Settings(), {})

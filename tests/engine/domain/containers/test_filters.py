@@ -113,6 +113,7 @@ def test_filters_select(filters: dict[str, list[str]], names: list[str]) -> None
     [
         ("colour", "red", "invalid filter 'colour'"),
         ("status", "asleep", "invalid filter 'status=asleep'"),
+        ("health", "fine", "Unrecognised filter value for health: fine"),
         ("exited", "many", "invalid filter 'exited=many'"),
         ("exited", "", "invalid filter 'exited='"),
     ],

@@ -47,3 +47,11 @@ async def test_stopped_plugin_is_started_by_the_next_daemon(autojump_clock: Mock
     async with running(room):
         await trio.sleep(1)
         assert list(room.machine.running) == [plugin_id]
+
+
+async def test_start_sweeps_once_what_an_earlier_daemon_left(autojump_clock: MockClock) -> None:
+    room = Room()
+    plugin_id = await enabled(room)
+    async with running(room):
+        pass
+    assert room.machine.swept == [set(), {plugin_id}]

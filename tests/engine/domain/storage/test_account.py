@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from engine.domain.storage.account import Accountant, balance, with_init
-from engine.domain.storage.owners import BLOBS, LAYERS, OWNERS, Known
+from engine.domain.storage.owners import BLOBS, LAYERS, OWNERS, UPLOADS, Known
 from engine.domain.storage.ports import Unit
 from tests.engine.domain.images.samples import ARCHIVE
 from tests.fakes.containerd import FakeContainerd, Snapshot
@@ -76,3 +76,35 @@ async def test_containerd_of_the_hosts_own_is_not_asked() -> None:
         disk, None, engine_id=ENGINE_ID, embedded=False, containers=list, volumes=list
     )  # type: ignore[arg-type]
     assert (await accountant.measure()).total == 5
+
+
+async def test_what_managed_plugins_have_in_their_namespace_is_theirs() -> None:
+    stores, plugins = FakeContainerd(), FakeContainerd()
+    own = {"containerd.io/gc.root": "x"}
+    layer = "plugin-layer-sha256:x"
+    plugins.snapshots.snapshots[layer] = Snapshot(layer, "", "committed", own)
+    await plugins.leases.create("installing", {})
+    async with plugins.content.writer("r", lease="installing") as writer:
+        await writer.write(b"blob")
+        digest = await writer.commit()
+    async with plugins.content.writer("pulling") as writer:
+        await writer.write(b"half")
+    directory = plugins.snapshots.directory(layer).removeprefix("/data/")
+    files = {
+        f"{directory}/fs/x": 10,
+        f"{BLOBS}/{digest.removeprefix('sha256:')}": 100,
+        f"{UPLOADS}/u/data": 1000,
+        "plugins/id/rootfs/x": 2000,
+    }
+    accountant = Accountant(
+        FakeDisk(files, refs={f"{UPLOADS}/u": "pulling"}),
+        stores,
+        engine_id=ENGINE_ID,
+        embedded=True,
+        containers=list,
+        volumes=list,
+        plugins=plugins,
+    )
+    owners = (await accountant.measure()).owners
+    assert (owners["plugins"].bytes, owners["staging"].bytes) == (2110, 1000)
+    assert owners["unowned"].bytes == owners["foreign"].bytes == 0

@@ -38,6 +38,7 @@ KNOWN = Known(
         ("state.db-wal", "state"),
         ("engine.json", "state"),
         ("buildkitd/cache.db", "staging"),
+        ("plugins/anything/rootfs", "plugins"),
         ("runtimes", "state"),
         ("lock", "state"),
         ("state.copy.db-wal", "state"),
