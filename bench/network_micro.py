@@ -27,8 +27,7 @@ from engine.domain.networks.facade import (
     parse_ports,
 )
 from engine.models.networks import IPAM, IPAMConfig, NetworkCreateRequest
-from tests.fakes.networks import FakeResolver
-from tests.integration.network_lab import MemoryStore
+from tests.fakes.networks import FakeDrivers, FakeIpams, FakeResolver, FakeStore
 
 ENDPOINTS = 200
 
@@ -45,8 +44,10 @@ async def measure(rounds: int, root: Path) -> dict[str, list[float]]:
         settings,
         links=Netlink(root),
         firewall=NftFirewall("bench"),
-        store=MemoryStore(),
+        store=FakeStore(),
         resolver=FakeResolver(),
+        drivers=FakeDrivers(),
+        ipams=FakeIpams(),
     )
     service = networks.service()
     found: dict[str, list[float]] = defaultdict(list)

@@ -173,9 +173,9 @@ class Engine:
         self.resolver = ResolverClient(self.exec_root / "resolver.sock")
         state = self.database, self.journal
         known = self.settings, self.engine_id, self.exec_root
-        self.networks = networks_room(*known, state, self.resolver, self.tallies)
         self.managed = managed_room(self)
         self.plugins = plugins_room(self.settings, self.managed.endpoint)
+        self.networks = networks_room(*known, state, self.resolver, self.plugins, self.tallies)
         self.volumes = volumes_room(self.data.path, self.exec_root, state, self.plugins)
         self.logs = logs_room(self.data.path, self.exec_root, self.plugins)
         self.keeper = FifoKeeper(self.exec_root / "keeper.sock")

@@ -99,12 +99,12 @@ def is_there(engine: Engine, name: str) -> bool:
 
 
 def in_use(engine: Engine, name: str) -> bool:
-    """Whether a volume is this plugin's, or a running container logs to it."""
+    """Whether a volume or a network is this plugin's, or a running container logs to it."""
     names = {name, name.removesuffix(":latest")}
     logging = any(
         cell.running and cell.record.host.log_config.type in names for cell in engine.room.registry
     )
-    return logging or engine.volumes.uses(name)
+    return logging or engine.volumes.uses(name) or engine.networks.uses(name)
 
 
 def plan_of(record: PluginRecord, choices: Choices, facts: Facts, root: Path) -> SpecPlan:

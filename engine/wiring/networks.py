@@ -8,6 +8,8 @@ from pathlib import Path
 from config.schema import Settings
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
+from engine.adapters.pluginhttp.ipam import PluginIpam
+from engine.adapters.pluginhttp.networks import PluginNetworks
 from engine.adapters.pluginhttp.volumes import PluginVolumes
 from engine.adapters.resolver import ResolverClient
 from engine.adapters.store.database import Database
@@ -30,6 +32,7 @@ def networks_room(
     exec_root: Path,
     state: State,
     resolver: ResolverClient,
+    plugins: Plugins,
     tallies: Tallies | None = None,
 ) -> Networks:
     _, journal = state
@@ -39,6 +42,8 @@ def networks_room(
         firewall=NftFirewall(engine_id),
         store=NetworkStore(*state),
         resolver=resolver,
+        drivers=PluginNetworks(plugins),
+        ipams=PluginIpam(plugins),
         announce=partial(_tell, journal),
         tallies=tallies,
     )

@@ -36,5 +36,6 @@ def make_system(engine: Engine) -> System:
         runc=RuncVersion("runc"),
         tallies=engine.containers.tallies,
         volume_drivers=engine.volumes.drivers,
+        network_drivers=engine.networks.drivers,
         log_drivers=engine.logs.drivers,
     )

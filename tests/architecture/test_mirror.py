@@ -27,6 +27,7 @@ EXEMPT = {
     "engine/domain/images/ports.py": PROTOCOLS,
     "engine/domain/logs/ports.py": PROTOCOLS,
     "engine/domain/managed/ports.py": PROTOCOLS,
+    "engine/domain/networks/drivers.py": PROTOCOLS,
     "engine/domain/networks/messages.py": SHAPES,
     "engine/domain/storage/messages.py": SHAPES,
     "engine/domain/storage/ports.py": PROTOCOLS,

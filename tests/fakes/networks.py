@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 
 import trio
 
+from engine.domain.networks.bindings import PortRequest
+from engine.domain.networks.drivers import Interface, IpamNeeds, Joined, Pool, PoolWish
 from engine.domain.networks.hostports import Hold
 from engine.domain.networks.ports import (
     BridgeSpec,
@@ -16,10 +18,12 @@ from engine.domain.networks.ports import (
     Drift,
     FirewallPlan,
     HostView,
+    LinkPlan,
     PortForward,
     VethPlan,
 )
-from engine.domain.networks.records import NetworkRecord
+from engine.domain.networks.records import Due, Endpoint, NetworkRecord
+from engine.errors import NotFound
 from engine.models.resolver import Scope
 
 
@@ -35,6 +39,8 @@ class FakeLinks:
     parents: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     gateways: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    adopted: dict[tuple[str, str], LinkPlan] = field(default_factory=dict)
+    returned: list[str] = field(default_factory=list)
     forwards6: bool = False
     forgotten: list[PortForward] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
@@ -88,6 +94,18 @@ class FakeLinks:
     async def detach(self, path: str, veth: VethPlan) -> None:
         await trio.lowlevel.checkpoint()
         self.spaces[path] = [each for each in self.spaces.get(path, []) if each.name != veth.name]
+
+    async def adopt(self, path: str, plan: LinkPlan) -> str:
+        await trio.lowlevel.checkpoint()
+        if self.failure is not None:
+            raise self.failure
+        self.adopted[path, plan.name] = plan
+        return plan.mac or "02:00:00:00:00:07"
+
+    async def give_back(self, path: str, name: str, source: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.adopted.pop((path, name), None)
+        self.returned.append(source)
 
     async def set_gateways(
         self, path: str, interface: str, gateway: IPv4Address | None, gateway6: IPv6Address | None
@@ -159,6 +177,7 @@ class FakeFirewall:
 @dataclass
 class FakeStore:
     records: dict[str, NetworkRecord] = field(default_factory=dict)
+    noted: dict[str, Due] = field(default_factory=dict)
     events: list[str] = field(default_factory=list)
     failure: Exception | None = None
 
@@ -182,6 +201,141 @@ class FakeStore:
     async def pruned(self) -> None:
         await trio.lowlevel.checkpoint()
         self.events.append("prune")
+
+    async def dues(self) -> list[Due]:
+        await trio.lowlevel.checkpoint()
+        return list(self.noted.values())
+
+    async def note(self, due: Due) -> None:
+        await trio.lowlevel.checkpoint()
+        self.noted[due.id] = due
+
+    async def settled(self, due_id: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.noted.pop(due_id, None)
+
+
+@dataclass
+class FakeDrivers:
+    """Plugins that make interfaces. `missing` ones are not there; `failures` say which call fails how."""
+
+    missing: set[str] = field(default_factory=lambda: {"weave"})
+    failures: dict[str, Exception] = field(default_factory=dict)
+    calls: list[tuple[str, ...]] = field(default_factory=list)
+    networks: set[str] = field(default_factory=set)
+    endpoints: set[str] = field(default_factory=set)
+    chosen: Interface = field(default_factory=Interface)
+    joined: Joined = field(
+        default_factory=lambda: Joined(source="plug0", prefix="eth", gateway="10.9.0.1")
+    )
+    told_mac: str = ""
+
+    async def _step(self, call: str, driver: str, *about: str) -> None:
+        await trio.lowlevel.checkpoint()
+        if driver in self.missing:
+            raise NotFound(f'plugin "{driver}" not found')
+        self.calls.append((call, *about))
+        if call in self.failures:
+            raise self.failures[call]
+
+    async def scope(self, driver: str) -> str:
+        await self._step("scope", driver)
+        return "local"
+
+    async def create_network(self, network: NetworkRecord) -> None:
+        await self._step("create_network", network.driver, network.name)
+        self.networks.add(network.id)
+
+    async def delete_network(self, driver: str, network_id: str) -> None:
+        await self._step("delete_network", driver)
+        self.networks.discard(network_id)
+
+    async def create_endpoint(
+        self, network: NetworkRecord, endpoint: Endpoint, options: Mapping[str, object]
+    ) -> Interface:
+        await self._step("create_endpoint", network.driver, endpoint.ip)
+        self.endpoints.add(endpoint.endpoint_id)
+        return self.chosen
+
+    async def delete_endpoint(self, driver: str, network_id: str, endpoint_id: str) -> None:
+        await self._step("delete_endpoint", driver)
+        self.endpoints.discard(endpoint_id)
+
+    async def join(
+        self, driver: str, endpoint: Endpoint, sandbox: str, options: Mapping[str, object]
+    ) -> Joined:
+        await self._step("join", driver, sandbox)
+        return self.joined
+
+    async def mac(self, driver: str, endpoint: Endpoint) -> str:
+        await self._step("mac", driver)
+        return self.told_mac
+
+    async def leave(self, driver: str, network_id: str, endpoint_id: str) -> None:
+        await self._step("leave", driver)
+
+    async def program(
+        self, driver: str, endpoint: Endpoint, exposed: Sequence[str], ports: Sequence[PortRequest]
+    ) -> None:
+        await self._step("program", driver, *(str(each.port) for each in ports))
+
+    async def revoke(self, driver: str, network_id: str, endpoint_id: str) -> None:
+        await self._step("revoke", driver)
+
+    def active(self) -> list[str]:
+        return ["plug"]
+
+
+@dataclass
+class FakeIpams:
+    """Plugins that give addresses of 10.9.0.0/24; what they gave is in `given`."""
+
+    missing: set[str] = field(default_factory=lambda: {"dhcp"})
+    failures: dict[str, Exception] = field(default_factory=dict)
+    wanted: IpamNeeds = field(default_factory=IpamNeeds)
+    pools: set[str] = field(default_factory=set)
+    given: list[str] = field(default_factory=list)
+    calls: list[tuple[str, ...]] = field(default_factory=list)
+    subnet: str = "10.9.0.0/24"
+
+    async def _step(self, call: str, driver: str, *about: str) -> None:
+        await trio.lowlevel.checkpoint()
+        if driver in self.missing:
+            raise NotFound(f'plugin "{driver}" not found')
+        self.calls.append((call, *about))
+        if call in self.failures:
+            raise self.failures[call]
+
+    async def space(self, driver: str, scope: str) -> str:
+        await self._step("space", driver, scope)
+        return f"{scope}-space"
+
+    async def needs(self, driver: str) -> IpamNeeds:
+        await self._step("needs", driver)
+        return self.wanted
+
+    async def request_pool(self, driver: str, wish: PoolWish) -> Pool:
+        await self._step("request_pool", driver, wish.subnet)
+        self.pools.add("pool-1")
+        return Pool(id="pool-1", subnet=wish.subnet or self.subnet)
+
+    async def release_pool(self, driver: str, pool: str) -> None:
+        await self._step("release_pool", driver, pool)
+        self.pools.discard(pool)
+
+    async def request_address(
+        self, driver: str, pool: str, address: str, options: Mapping[str, str]
+    ) -> str:
+        await self._step("request_address", driver, address, *options.values())
+        number = 1
+        while not address or address in self.given:
+            address, number = f"10.9.0.{number}", number + 1
+        self.given.append(address)
+        return f"{address}/24"
+
+    async def release_address(self, driver: str, pool: str, address: str) -> None:
+        await self._step("release_address", driver, address)
+        self.given.remove(address)
 
 
 @dataclass

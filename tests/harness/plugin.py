@@ -1,7 +1,8 @@
-"""An example plugin: a program with a real socket that is a volume, authorization and log driver.
+"""An example plugin: a program with a real socket that is a volume, network, address, authorization and log
+driver, and collects metrics.
 
 `python -m tests.harness.plugin DIRECTORY SOCKET KIND...`; its state and what it was asked are files of DIRECTORY.
-DIRECTORY/mode changes how it answers: hang, garbage, huge, control, slow-mount, die; `deny` has a rule for authorization.
+DIRECTORY/mode changes how it answers: hang, garbage, huge, control, slow-mount, slow-endpoint, die; `deny` has a rule for authorization.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+
+from tests.harness.network_plugin import NetworkPlugin, Refused
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -38,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         method = self.path[1:]
-        asked = json.loads(body or b"{}")
+        asked = json.loads(body or b"{}") or {}
         self.note(method, asked)
         mode = self.mode()
         if mode == "hang":
@@ -64,6 +67,10 @@ class Handler(BaseHTTPRequestHandler):
             self.authorize(name, asked)
         elif kind == "LogDriver":
             self.log_driver(name, asked)
+        elif kind in ("NetworkDriver", "IpamDriver"):
+            self.network(method, asked, mode)
+        elif kind == "MetricsCollector":
+            self.answer({"Err": ""})
         else:
             self.answer({"Err": "no such call"}, 404)
 
@@ -97,6 +104,15 @@ class Handler(BaseHTTPRequestHandler):
         elif call == "Get":
             found = {"Name": name, "Mountpoint": str(place), "Status": {"kept": "here"}}
             self.answer({"Volume": found, "Err": ""})
+
+    def network(self, method: str, asked: dict[str, Any], mode: str) -> None:
+        if method.endswith("ExternalConnectivity") and mode == "modest":
+            self.answer({"Err": "no such call"}, 404)
+            return
+        try:
+            self.answer(NetworkPlugin(self.server.directory, mode).answer(method, asked))
+        except Refused as error:
+            self.answer({"Err": str(error)})
 
     def log_driver(self, call: str, asked: dict[str, Any]) -> None:
         if call == "StartLogging":

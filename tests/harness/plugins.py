@@ -20,7 +20,9 @@ LIMIT = 20.0
 class ExamplePlugin:
     """A running tests.harness.plugin. `directory` outlives it."""
 
-    def __init__(self, sockets: Path, name: str, *kinds: str) -> None:
+    def __init__(self, sockets: Path, name: str, *kinds: str, namespace: str = "") -> None:
+        """`namespace` is the name of the network namespace that it runs in."""
+        self.prefix = ["nsenter", f"--net=/run/netns/{namespace}"] if namespace else []
         self.name = name
         self.kinds = kinds
         self.socket = sockets / f"{name}.sock"
@@ -30,7 +32,7 @@ class ExamplePlugin:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "tests.harness.plugin"]
+        command = [*self.prefix, sys.executable, "-m", "tests.harness.plugin"]
         self.process = subprocess.Popen(
             [*command, str(self.directory), str(self.socket), *self.kinds],
             cwd=ROOT,
@@ -58,6 +60,13 @@ class ExamplePlugin:
     def allow(self) -> None:
         (self.directory / "deny").unlink(missing_ok=True)
 
+    def networks(self) -> dict[str, Any]:
+        """What it has: networks, endpoints, pools with the addresses taken."""
+        with contextlib.suppress(FileNotFoundError):
+            found: dict[str, Any] = json.loads((self.directory / "networks.json").read_text())
+            return found
+        return {"networks": {}, "endpoints": {}, "pools": {}}
+
     def asked(self, *methods: str) -> list[dict[str, Any]]:
         """The bodies of the calls of these methods, in order."""
         with contextlib.suppress(FileNotFoundError):
@@ -67,8 +76,8 @@ class ExamplePlugin:
 
 
 @contextlib.contextmanager
-def plugin(sockets: Path, name: str, *kinds: str) -> Iterator[ExamplePlugin]:
-    found = ExamplePlugin(sockets, name, *kinds)
+def plugin(sockets: Path, name: str, *kinds: str, namespace: str = "") -> Iterator[ExamplePlugin]:
+    found = ExamplePlugin(sockets, name, *kinds, namespace=namespace)
     found.start()
     try:
         yield found

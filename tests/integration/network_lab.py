@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
 from pathlib import Path
 
@@ -22,9 +21,9 @@ import trio
 
 from engine.adapters.netlink.adapter import Netlink
 from engine.adapters.nft.firewall import NftFirewall
-from engine.domain.networks.facade import NetworkRecord, Networks, NetworkSettings
+from engine.domain.networks.facade import Networks, NetworkSettings
 from engine.domain.networks.service import NetworksService
-from tests.fakes.networks import FakeResolver
+from tests.fakes.networks import FakeDrivers, FakeIpams, FakeResolver, FakeStore
 from tests.harness.surroundings import surround
 
 PEER = str(Path(__file__).with_name("network_peer.py"))
@@ -68,29 +67,12 @@ def setting(path: str, value: str) -> None:
     Path("/proc/sys/net", path).write_text(value)
 
 
-@dataclass
-class MemoryStore:
-    records: dict[str, NetworkRecord] = field(default_factory=dict)
-
-    async def load(self) -> list[NetworkRecord]:
-        return list(self.records.values())
-
-    async def save(self, record: NetworkRecord, action: str = "") -> None:
-        self.records[record.id] = record
-
-    async def delete(self, record: NetworkRecord) -> None:
-        del self.records[record.id]
-
-    async def pruned(self) -> None:
-        return
-
-
 class Lab:
     """The host (this process's namespace), a neighbour beside it, and a networks room."""
 
     def __init__(self, directory: Path) -> None:
         self.exec_root = directory
-        self.store = MemoryStore()
+        self.store = FakeStore()
         self.resolver = FakeResolver()
         self.events: list[str] = []
         self._children: list[subprocess.Popen[str]] = []
@@ -140,6 +122,8 @@ class Lab:
             firewall=NftFirewall("lab1"),
             store=self.store,
             resolver=self.resolver,
+            drivers=FakeDrivers(),
+            ipams=FakeIpams(),
             announce=self.announced,
         )
 

@@ -7,9 +7,9 @@ from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from engine.adapters.netlink import conntrack, endpoint, forwarding, links, namespace
+from engine.adapters.netlink import conntrack, endpoint, forwarding, links, moving, namespace
 from engine.adapters.netlink.threads import in_own_thread, in_worker
-from engine.domain.networks.ports import BridgeSpec, HostView, PortForward, VethPlan
+from engine.domain.networks.ports import BridgeSpec, HostView, LinkPlan, PortForward, VethPlan
 
 
 class Netlink:
@@ -49,6 +49,13 @@ class Netlink:
 
     async def detach(self, path: str, veth: VethPlan) -> None:
         await in_own_thread("detach an endpoint", partial(endpoint.detach, path, veth))
+
+    async def adopt(self, path: str, plan: LinkPlan) -> str:
+        return await in_own_thread("take an interface over", partial(moving.adopt, path, plan))
+
+    async def give_back(self, path: str, name: str, source: str) -> None:
+        work = partial(moving.give_back, path, name, source)
+        await in_own_thread("give an interface back", work)
 
     async def set_gateways(
         self, path: str, interface: str, gateway: IPv4Address | None, gateway6: IPv6Address | None

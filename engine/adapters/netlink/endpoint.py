@@ -29,7 +29,7 @@ def create(path: str, veths: Sequence[VethPlan]) -> None:
     """A new namespace at `path` with its interfaces, all up. Undone if any step fails."""
     with contextlib.ExitStack() as undo:
         with RouteSocket() as outside:
-            masters = {veth.bridge: _index(veth.bridge) for veth in veths}
+            masters = {veth.bridge: index_of(veth.bridge) for veth in veths}
             filtered = _bridge_asks_iptables()
             namespace.leave_for_new()
             namespace.bind(path)
@@ -48,11 +48,11 @@ def create(path: str, veths: Sequence[VethPlan]) -> None:
 def attach(path: str, veth: VethPlan) -> None:
     """One more interface for the namespace at `path`."""
     with RouteSocket() as outside:
-        master = _index(veth.bridge)
+        master = index_of(veth.bridge)
         filtered = _bridge_asks_iptables()
         namespace.leave_for(path)
         if veth.address6 is not None:
-            _ipv6("lo", on=True)
+            switch_ipv6("lo", on=True)
         with RouteSocket() as inside:
             _plug(outside, inside, veth, master, filtered=filtered, quiet=False)
 
@@ -88,7 +88,7 @@ def set_gateways(
         for found in links.routes(inside):
             if found.destination.prefixlen == 0 and found.table == _TABLE_MAIN:
                 inside.transact(_no_default(found))
-        index = _index(interface) if interface else 0
+        index = index_of(interface) if interface else 0
         wanted = [_default_route(each, index) for each in (gateway, gateway6) if each is not None]
         if wanted:
             inside.transact(*wanted)
@@ -97,10 +97,10 @@ def set_gateways(
 def _quieten_ipv6() -> None:
     """No IPv6 on a container whose networks have none, as dockerd does."""
     for name in ("all", "default"):
-        _ipv6(name, on=False)
+        switch_ipv6(name, on=False)
 
 
-def _ipv6(interface: str, *, on: bool) -> None:
+def switch_ipv6(interface: str, *, on: bool) -> None:
     """Nobody else has our addresses, so nobody is asked for them."""
     with contextlib.suppress(OSError):  # a kernel without IPv6
         settings = Path("/proc/sys/net/ipv6/conf", interface)
@@ -116,7 +116,7 @@ def _bridge_asks_iptables() -> bool:
         return False
 
 
-def _index(name: str) -> int:
+def index_of(name: str) -> int:
     try:
         return socket.if_nametoindex(name)
     except OSError as error:
@@ -141,10 +141,10 @@ def _plug(
             outside.transact(_pair(veth, master, here.number), _port(veth, isolated=isolated))
         else:
             outside.transact(_child(veth, master, here.number))
-    index = _index(veth.name)
+    index = index_of(veth.name)
     if not quiet:
-        _ipv6(veth.name, on=veth.address6 is not None)
-    _set(veth.sysctls)
+        switch_ipv6(veth.name, on=veth.address6 is not None)
+    set_sysctls(veth.sysctls)
     addresses = [each for each in (veth.address, veth.address6, *veth.local) if each is not None]
     requests = [
         wire.give_address(
@@ -162,7 +162,7 @@ def _plug(
     inside.transact(*requests)
 
 
-def _set(sysctls: Sequence[tuple[str, str]]) -> None:
+def set_sysctls(sysctls: Sequence[tuple[str, str]]) -> None:
     """/proc/sys/net is that of the thread's namespace."""
     for path, value in sysctls:
         try:

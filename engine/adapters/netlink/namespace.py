@@ -47,6 +47,11 @@ class _Descriptor:
         os.close(self.number)
 
 
+def opened(path: str) -> _Descriptor:
+    """Of the namespace bound at `path`; whoever asks closes it."""
+    return _Descriptor(path)
+
+
 def current() -> contextlib.closing[_Descriptor]:
     """A descriptor of the calling thread's namespace, closed at the end of the block."""
     return contextlib.closing(_Descriptor(_OWN))

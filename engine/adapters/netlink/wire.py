@@ -170,8 +170,10 @@ def link(
     attrs: Attributes = (),
     index: int = 0,
     up: bool = False,
+    down: bool = False,
 ) -> Message:
-    fields = {"index": index} | ({"flags": UP, "change": UP} if up else {})
+    state = {"flags": UP if up else 0, "change": UP} if up or down else {}
+    fields = {"index": index} | state
     return Message(action, ifinfmsg(), kind, flags=flags, fields=fields, attrs=attrs)
 
 

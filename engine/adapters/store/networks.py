@@ -6,10 +6,11 @@ import msgspec
 import trio
 
 from engine.adapters.store.database import Database
-from engine.domain.events.facade import Batch, Document, Journal, NewEvent
-from engine.domain.networks.records import SCHEMA, NetworkRecord
+from engine.domain.events.facade import Batch, Document, Intent, Journal, NewEvent
+from engine.domain.networks.records import SCHEMA, Due, NetworkRecord
 
 KIND = "network"
+DUE = "network-due"
 
 
 class NetworkStore:
@@ -33,6 +34,17 @@ class NetworkStore:
 
     async def pruned(self) -> None:
         await self._journal.emit("network", "prune", "", {"reclaimed": "0"})
+
+    async def dues(self) -> list[Due]:
+        intents = await trio.to_thread.run_sync(self._database.intents, DUE)
+        return [msgspec.convert(intent.detail, type=Due) for intent in intents]
+
+    async def note(self, due: Due) -> None:
+        intent = Intent(DUE, due.id, msgspec.to_builtins(due))
+        await self._journal.commit(Batch(durable=False).open(intent))
+
+    async def settled(self, due_id: str) -> None:
+        await self._journal.commit(Batch(durable=False).close(DUE, due_id))
 
 
 def _event(record: NetworkRecord, action: str) -> NewEvent:

@@ -74,6 +74,16 @@ class Sandboxes:
         resolver = any(self._named(endpoint.network_id) for endpoint in sandbox.endpoints)
         return Place(sandbox, sandbox.netns_path or HOST, self._gateway(), resolver)
 
+    def plugged(self, container: Container) -> bool:
+        """Whether a plugin has a part in one of its networks: it is asked when the container starts."""
+        for term in (container.host.network_mode, *container.endpoints):
+            try:
+                if self._networks.find(term).plugged:
+                    return True
+            except EngineError:
+                continue
+        return False
+
     def _named(self, network_id: str) -> bool:
         try:
             return self._networks.find(network_id).named
@@ -115,7 +125,10 @@ class Sandboxes:
 
     async def publish(self, container: Container) -> list[PublishedPort]:
         host = container.host
-        if host.network_mode == "host" or not (host.port_bindings or host.publish_all_ports):
+        told = self._networks.programmed_outside(container.id)
+        if host.network_mode == "host" or not (
+            told or host.port_bindings or host.publish_all_ports
+        ):
             return []
         wanted = parse_ports(
             container.config.exposed_ports,

@@ -135,6 +135,8 @@ class ContainersService(Worker):
                 return
             if joins(cell.record.host) or cell.record.links:
                 return  # theirs must run first
+            if self._room.outside.sandboxes.plugged(cell.record):
+                return
             try:
                 cell.preparation = await prepare(cell, self._room.outside)
             except (Refusal, OSError) as error:

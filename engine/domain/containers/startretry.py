@@ -23,6 +23,7 @@ _NOT_YET = re.compile(
     r"port is already allocated|address already in use|cannot assign requested address"
     r"|bind source path does not exist|error gathering device information"
     r"|error mounting .*: no such (file or directory|device)|error while mounting volume"
+    r"|failed to create endpoint .* on network .*: plugin \""
     r"|failed to initialize logging driver: .*"
     r"(dial|connect|refused|unreachable|no such host|no such file|timed? ?out)",
     re.IGNORECASE | re.DOTALL,

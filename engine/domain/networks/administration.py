@@ -12,9 +12,10 @@ import trio
 from engine.domain.networks import pools, predefined, requests
 from engine.domain.networks.book import Book, bridge_rules
 from engine.domain.networks.filters import prunable
+from engine.domain.networks.plugged import Plugged
 from engine.domain.networks.ports import Change, Links, Store
 from engine.domain.networks.publishing import Publishing
-from engine.domain.networks.records import ISOLATED, NetworkRecord
+from engine.domain.networks.records import ISOLATED, NO_IPAM, NetworkRecord
 from engine.domain.networks.sandboxes import Sandboxes
 from engine.domain.networks.settings import NetworkSettings
 from engine.errors import Conflict, EngineError, Forbidden
@@ -34,6 +35,7 @@ class Administration:
         store: Store,
         publishing: Publishing,
         sandboxes: Sandboxes,
+        plugged: Plugged,
     ) -> None:
         self._settings = settings
         self._book = book
@@ -41,6 +43,7 @@ class Administration:
         self._store = store
         self._publishing = publishing
         self._sandboxes = sandboxes
+        self._plugged = plugged
         self._choosing = trio.Lock()
         self._pruning = trio.Lock()
 
@@ -55,11 +58,12 @@ class Administration:
         self._check_link(record)
         self._book.coming[record.id] = record
         try:
-            if not record.config_only:
-                record = await self._addressed(record)
-            async with self._undone(record):
-                await self._establish(record)
-                await self._store.save(record, "create")
+            async with self._owed(await self._plugged.announce(record)) as record:
+                if not record.config_only:
+                    record = await self._addressed(record)
+                async with self._undone(record):
+                    await self._establish(record)
+                    await self._store.save(record, "create")
         finally:
             self._book.coming.pop(record.id, None)
         return record
@@ -83,15 +87,17 @@ class Administration:
                 )
 
     async def _addressed(self, record: NetworkRecord) -> NetworkRecord:
-        """With subnets and gateways; one network chooses at a time."""
+        """With subnets and gateways; one network chooses at a time. A plugin may take long over it."""
+        if record.leased:
+            record = await self._plugged.leasing.pools(record)
         async with self._choosing:
             host = await self._links.survey(record.bridge or record.parent)
             # The subnets of our own networks are in the host's routes too.
             taken = [*host.routes, *self._book.subnets(record.id)]
             changes: dict[str, object] = {}
-            if record.ipv4:
+            if record.ipv4 and record.ipam_driver != NO_IPAM:
                 changes |= self._family(record, taken, 4, record.subnet, record.gateway)
-            if record.ipv6:
+            if record.ipv6 and record.ipam_driver != NO_IPAM:
                 changes |= self._family(record, taken, 6, record.subnet6, record.gateway6)
             record = msgspec.structs.replace(record, mtu=record.mtu or host.uplink_mtu, **changes)
             self._book.coming[record.id] = record
@@ -107,7 +113,7 @@ class Administration:
     ) -> dict[str, object]:
         if asked:
             subnet = ip_network(asked)
-            if record.driver == "bridge" and any(
+            if record.alone and any(
                 subnet.overlaps(other)
                 for other in self._book.subnets(record.id)
                 if other.version == version
@@ -120,6 +126,17 @@ class Administration:
         if mode != ISOLATED:  # there nobody is the gateway
             gateway = gateway or str(pools.gateway_of(subnet).ip)
         return {f"subnet{suffix}": str(subnet), f"gateway{suffix}": gateway}
+
+    @contextlib.asynccontextmanager
+    async def _owed(self, record: NetworkRecord) -> AsyncIterator[NetworkRecord]:
+        """If anything fails inside, its plugins have nothing of the network."""
+        try:
+            yield record
+        except BaseException:
+            if record.plugged:
+                with trio.move_on_after(UNDO_PATIENCE, shield=True):
+                    await self._plugged.dues.pay(record.id)
+            raise
 
     @contextlib.asynccontextmanager
     async def _undone(self, record: NetworkRecord) -> AsyncIterator[None]:
@@ -143,6 +160,7 @@ class Administration:
             return
         if record.parent:
             await self._links.ensure_parent(record.parent, self._settings.alias)
+        await self._plugged.create(record)
         self._book.put(record)
 
     async def _take_down(self, record: NetworkRecord) -> None:
@@ -185,6 +203,7 @@ class Administration:
         self._book.leaving[record.id] = record
         try:
             await self._sandboxes.abandon(record)
+            await self._plugged.delete(record)
             await self._take_down(record)
             await self._store.delete(record)
         except BaseException:
@@ -193,6 +212,8 @@ class Administration:
         finally:
             self._book.leaving.pop(record.id, None)
         self._book.forget(record)
+        if record.plugged:
+            await self._plugged.dues.pay(record.id)
 
     async def prune(self, filters: Mapping[str, Sequence[str]]) -> list[str]:
         """The names of the removed: user-defined, nobody attached, matching the filters."""

@@ -47,6 +47,8 @@ class Book(msgspec.Struct):
         """Add or replace a network. Addresses in use stay so while its subnet stays."""
         before = self.networks.get(record.id)
         self.networks[record.id] = record
+        if record.leased:
+            return  # a plugin knows which of its addresses are taken
         for version, allocators in ((4, self.allocators), (6, self.allocators6)):
             rooms = record.rooms(version)
             there = before.rooms(version) if before else []
@@ -67,8 +69,7 @@ class Book(msgspec.Struct):
     def subnets(self, besides: str = "") -> Iterator[Subnet]:
         """Those of all networks but one."""
         for record in self.everything():
-            # macvlan and ipvlan are part of the outside: two of them may share what is there.
-            if record.driver == "bridge" and not record.config_only and record.id != besides:
+            if record.alone and record.id != besides:
                 rooms = (*record.rooms(4), *record.rooms(6))
                 yield from (ip_network(each.subnet) for each in rooms)
 

@@ -22,13 +22,16 @@ from engine.domain.networks.addresses import (
 )
 from engine.domain.networks.book import Book
 from engine.domain.networks.endpointoptions import parse_options, sysctl_path
+from engine.domain.networks.leasing import Lease, Place
 from engine.domain.networks.pools import EXHAUSTED, Address
 from engine.domain.networks.ports import VethPlan
 from engine.domain.networks.predefined import lacks_subnet, new_id
 from engine.domain.networks.records import Endpoint, EndpointWish, NetworkRecord
 from engine.errors import Conflict, InvalidParameter, SystemFailure
 
-ADDRESSED = ("bridge", "macvlan", "ipvlan")
+BARE = ("host", "null")
+"""Drivers without interfaces."""
+NOWHERE = Place()
 
 
 def bare(network: NetworkRecord) -> Endpoint:
@@ -51,9 +54,14 @@ def check_wish(network: NetworkRecord, wish: EndpointWish) -> None:
 
 
 def make(
-    book: Book, network: NetworkRecord, wish: EndpointWish, mac: str, beside: Iterable[Endpoint]
+    book: Book,
+    network: NetworkRecord,
+    wish: EndpointWish,
+    mac: str,
+    beside: Iterable[Endpoint],
+    lease: Lease | None = None,
 ) -> Endpoint:
-    """Takes the addresses: all or none. Nothing here awaits."""
+    """Takes the addresses: all or none. Nothing here awaits. A `lease` has those that a plugin gave."""
     if lacks_subnet(network):
         raise SystemFailure(
             f"the default bridge has no subnet: {EXHAUSTED.format(version=4)}, then start the daemon anew"
@@ -63,7 +71,34 @@ def make(
     if options.ifname in others:
         raise Conflict(f"interface name {options.ifname} is already in use")
     local = [str(_local(each)) for each in wish.local]
-    endpoint_id = new_id()
+    endpoint_id = lease.endpoint_id if lease else new_id()
+    places = lease.places if lease and network.leased else _places(book, network, wish)
+    place, place6 = places.get(4, NOWHERE), places.get(6, NOWHERE)
+    chosen = (lease.mac if lease else wish.mac or mac) or _mac(network, place, place6)
+    veth = network.driver == "bridge"
+    return Endpoint(
+        network_id=network.id,
+        network_name=network.name,
+        endpoint_id=endpoint_id,
+        interface=options.ifname or _name(network, others),
+        host_interface=host_interface(endpoint_id) if veth else "",
+        ip=str(place.address or ""),
+        prefix=place.prefix,
+        gateway=place.gateway,
+        ip6=str(place6.address or ""),
+        prefix6=place6.prefix,
+        gateway6=place6.gateway,
+        mac=chosen.lower() if network.driver != "ipvlan" else "",
+        aliases=wish.aliases,
+        links=wish.links,
+        priority=wish.priority,
+        sysctls=options.sysctls,
+        local=local,
+        driver=network.driver if network.remote else "",
+    )
+
+
+def _places(book: Book, network: NetworkRecord, wish: EndpointWish) -> dict[int, Place]:
     ip = _take(book.allocators.get(network.id), wish.ip, 4)
     try:
         ip6 = _take(book.allocators6.get(network.id), wish.ip6, 6)
@@ -71,29 +106,12 @@ def make(
         if ip is not None:
             book.allocators[network.id].free(ip)
         raise
-    chosen = wish.mac or mac or _mac(ip or ip6)
-    veth = network.driver == "bridge"
-    prefix, gateway = _room(network, ip)
-    prefix6, gateway6 = _room(network, ip6)
-    return Endpoint(
-        network_id=network.id,
-        network_name=network.name,
-        endpoint_id=endpoint_id,
-        interface=options.ifname or next_interface(network.prefix, others),
-        host_interface=host_interface(endpoint_id) if veth else "",
-        ip=str(ip or ""),
-        prefix=prefix,
-        gateway=gateway,
-        ip6=str(ip6 or ""),
-        prefix6=prefix6,
-        gateway6=gateway6,
-        mac=chosen.lower() if network.driver != "ipvlan" else "",
-        aliases=wish.aliases,
-        links=wish.links,
-        priority=wish.priority,
-        sysctls=options.sysctls,
-        local=local,
-    )
+    return {each.version: _place(network, each) for each in (ip, ip6) if each is not None}
+
+
+def _name(network: NetworkRecord, others: Iterable[str]) -> str:
+    """A plugin says only later how its interfaces begin."""
+    return "" if network.remote else next_interface(network.prefix, others)
 
 
 def _take(allocator: Addresses | None, wish: str, version: int) -> Address | None:
@@ -110,12 +128,12 @@ def _take(allocator: Addresses | None, wish: str, version: int) -> Address | Non
     return address
 
 
-def _room(network: NetworkRecord, address: Address | None) -> tuple[int, str]:
-    """Length of the prefix and gateway, of the subnet that the address is in."""
-    if address is None:
-        return 0, ""
+def _place(network: NetworkRecord, address: Address) -> Place:
+    """With length of the prefix and gateway of the subnet that the address is in. A plugin's driver names
+    its gateway itself."""
     room = network.room(address)
-    return ip_network(room.subnet).prefixlen, "" if network.internal else room.exit
+    leads = not (network.internal or network.remote)
+    return Place(address, ip_network(room.subnet).prefixlen, room.exit if leads else "")
 
 
 def _local(text: str) -> IPv4Interface | IPv6Interface:
@@ -127,8 +145,10 @@ def _local(text: str) -> IPv4Interface | IPv6Interface:
     return ip_interface(f"{address}/{16 if address.version == 4 else 64}")
 
 
-def _mac(address: Address | None) -> str:
-    return mac_of(address) if address is not None else ""
+def _mac(network: NetworkRecord, *places: Place) -> str:
+    """A plugin's driver may have one of its own."""
+    found = next((each.address for each in places if each.address is not None), None)
+    return mac_of(found) if found is not None and not network.remote else ""
 
 
 def gateway_endpoint(endpoints: Iterable[Endpoint]) -> Endpoint | None:

@@ -9,6 +9,7 @@ from typing import Any
 from engine.domain.networks import names, views
 from engine.domain.networks.bindings import PortRequest, parse_exposed, parse_ports
 from engine.domain.networks.book import Book
+from engine.domain.networks.drivers import IpamDrivers, NetworkDrivers
 from engine.domain.networks.endpoints import gateway_endpoint
 from engine.domain.networks.filters import Filters, matching
 from engine.domain.networks.hostports import HostPorts
@@ -29,6 +30,7 @@ from engine.domain.networks.messages import (
     Unpublish,
 )
 from engine.domain.networks.names import dns_names
+from engine.domain.networks.plugged import Plugged
 from engine.domain.networks.pools import DEFAULT_POOLS, allocate, local_pool, parse_pool
 from engine.domain.networks.ports import Drift, Firewall, Links, Resolver, Store
 from engine.domain.networks.records import (
@@ -65,6 +67,8 @@ class Networks:
         firewall: Firewall,
         store: Store,
         resolver: Resolver,
+        drivers: NetworkDrivers,
+        ipams: IpamDrivers,
         host_ports: HostPorts | None = None,
         announce: Announce | None = None,
         tallies: Tallies | None = None,
@@ -78,6 +82,8 @@ class Networks:
         self._host_ports = host_ports or held_ports()
         self._resolver = resolver
         self._relays = Relays()
+        self._drivers = drivers
+        self._plugged = Plugged(self._book, links, store, drivers, ipams)
         self._announce = announce
         self.tallies = tallies or Tallies()
 
@@ -92,6 +98,7 @@ class Networks:
             host_ports=self._host_ports,
             resolver=self._resolver,
             relays=self._relays,
+            plugged=self._plugged,
             announce=self._announce,
         )
 
@@ -173,6 +180,22 @@ class Networks:
     def find(self, term: str) -> NetworkRecord:
         """By ID, name or unambiguous ID prefix. Raises NotFound, InvalidParameter."""
         return self._book.find(term)
+
+    def drivers(self) -> Sequence[str]:
+        """The names of those in use, ours first."""
+        return ["bridge", "host", "null", *self._drivers.active()]
+
+    def uses(self, plugin: str) -> bool:
+        """Whether a network needs this plugin; a tag `latest` left out or not."""
+        names = {plugin, plugin.removesuffix(":latest")}
+        found = self._book.everything()
+        return any(each.driver in names or each.ipam_driver in names for each in found)
+
+    def programmed_outside(self, container_id: str) -> bool:
+        """Whether a plugin makes its ports reachable: it is told also of a container that publishes none."""
+        attachment = self._book.attachments.get(container_id)
+        leader = gateway_endpoint(attachment.sandbox.endpoints) if attachment else None
+        return bool(leader and leader.driver)
 
     def published(self, container_id: str) -> list[PublishedPort]:
         attachment = self._book.attachments.get(container_id)

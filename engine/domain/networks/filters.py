@@ -77,7 +77,7 @@ def _matches(record: NetworkRecord, book: Book, name: str, values: Sequence[str]
         case "driver":
             return record.driver in values
         case "scope":
-            return "local" in values
+            return record.scope in values
         case "type":
             return ("builtin" if record.predefined else "custom") in values
         case "name":

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from engine.domain.networks.records import NAT, NetworkRecord
+from engine.domain.networks.records import NAT, Due, NetworkRecord
 from engine.models.resolver import Scope
 
 
@@ -53,6 +53,20 @@ class VethPlan(msgspec.Struct, frozen=True, kw_only=True):
     mode: str = ""
     local: tuple[IPv4Interface | IPv6Interface, ...] = ()  # link-local addresses besides
     sysctls: tuple[tuple[str, str], ...] = ()  # paths below /proc/sys, and values
+
+
+class LinkPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """An interface that a plugin made on the host, and what becomes of it in a container's namespace.
+
+    `routes` are destinations with the next hop, "" for what is on the link itself. No `mac` leaves it its own.
+    """
+
+    source: str
+    name: str
+    mac: str = ""
+    addresses: tuple[IPv4Interface | IPv6Interface, ...] = ()
+    routes: tuple[tuple[str, str], ...] = ()
+    sysctls: tuple[tuple[str, str], ...] = ()
 
 
 class HostView(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +183,14 @@ class Links(Protocol):
         """Remove an interface; one that is gone already is no error."""
         ...
 
+    async def adopt(self, path: str, plan: LinkPlan) -> str:
+        """Take an interface of the host into a namespace; its MAC address."""
+        ...
+
+    async def give_back(self, path: str, name: str, source: str) -> None:
+        """Put it back on the host, under its former name. One that is gone already is no error."""
+        ...
+
     async def set_gateways(
         self, path: str, interface: str, gateway: IPv4Address | None, gateway6: IPv6Address | None
     ) -> None:
@@ -226,6 +248,14 @@ class Store(Protocol):
     async def pruned(self) -> None:
         """The event of a prune that is over."""
         ...
+
+    async def dues(self) -> list[Due]: ...
+
+    async def note(self, due: Due) -> None:
+        """Survives a kill; replaces what was noted under its ID."""
+        ...
+
+    async def settled(self, due_id: str) -> None: ...
 
 
 class Resolver(Protocol):

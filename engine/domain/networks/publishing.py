@@ -14,6 +14,7 @@ from engine.domain.networks.bindings import PortRequest
 from engine.domain.networks.book import Attachment, Book
 from engine.domain.networks.endpoints import gateway_endpoint
 from engine.domain.networks.hostports import ANY, HostPorts
+from engine.domain.networks.plugged import Plugged
 from engine.domain.networks.ports import Change, Drift, Firewall, Links, PortForward
 from engine.domain.networks.records import ROUTED, Endpoint, PublishedPort
 from engine.domain.networks.relays import Relay, Relays
@@ -36,6 +37,7 @@ class Publishing:
         firewall: Firewall,
         host_ports: HostPorts,
         relays: Relays,
+        plugged: Plugged,
     ) -> None:
         self._settings = settings
         self._book = book
@@ -43,6 +45,7 @@ class Publishing:
         self._firewall = firewall
         self._host_ports = host_ports
         self.relays = relays
+        self._plugged = plugged
         # One transaction at a time, each with the plan that is wanted after it.
         self._turn = trio.Lock()
 
@@ -51,12 +54,15 @@ class Publishing:
     ) -> list[PublishedPort]:
         attachment = self._book.attachment(container_id)
         endpoint = gateway_endpoint(attachment.sandbox.endpoints)
-        if endpoint is None or not requests:
+        if endpoint is None or not (requests or endpoint.driver):
             return []  # host, none, container, internal: publish nothing
         if attachment.published:
             raise Conflict(f"container {container_id} has published its ports already")
         try:
-            await self._publish(attachment, endpoint, requests)
+            if endpoint.driver:
+                await self._plugged.program(endpoint, attachment.sandbox.exposed, requests)
+            else:
+                await self._publish(attachment, endpoint, requests)
         except EngineError as error:
             raise type(error)(
                 "driver failed programming external connectivity on endpoint "
@@ -88,7 +94,8 @@ class Publishing:
         """The ports lead to where the default route is now; the host's side stays as it is."""
         endpoint = gateway_endpoint(attachment.sandbox.endpoints)
         before = attachment.forwards
-        after = _forwards(endpoint, attachment.published) if endpoint else frozenset()
+        ours = endpoint if endpoint and not endpoint.driver else None  # else a plugin's business
+        after = _forwards(ours, attachment.published) if ours else frozenset()
         attachment.forwards = after
         await self._change(add=after - before, remove=before - after)
 

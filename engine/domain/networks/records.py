@@ -7,6 +7,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 import msgspec
 
 SCHEMA = 1
+BUILTIN = ("bridge", "macvlan", "ipvlan", "host", "null")
+"""Drivers of our own; every other name is a plugin's."""
+OWN_IPAM, NO_IPAM = "default", "null"
+"""Who gives the addresses: we, nobody (the network's plugin may), or else a plugin."""
 Address = IPv4Address | IPv6Address
 EXIT, EXIT6 = "DefaultGatewayIPv4", "DefaultGatewayIPv6"
 """Auxiliary addresses with a meaning, as dockerd calls them."""
@@ -22,6 +26,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str = ""
     ip_range: str = ""
     auxiliary: dict[str, str] = {}
+    pool: str = ""  # what the plugin that gives its addresses calls it
 
     @property
     def exit(self) -> str:
@@ -34,7 +39,7 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
-    driver: str  # "bridge", "macvlan", "ipvlan", "host", "null"
+    driver: str  # one of BUILTIN, or a plugin
     created: str  # RFC 3339 with nanoseconds, as inspect shows it
     subnet: str = ""
     gateway: str = ""
@@ -48,7 +53,12 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
     auxiliary6: dict[str, str] = {}
     implied: list[str] = []  # subnets that were asked for without a gateway: inspect shows none
     more: list[Room] = []  # macvlan, ipvlan: subnets of either family besides the first
+    scope: str = "local"  # a plugin's own word
+    ipam_driver: str = OWN_IPAM
     ipam_options: dict[str, str] | None = None
+    space: str = ""  # the address space of the plugin that gives the addresses
+    pool: str = ""
+    pool6: str = ""
     bridge: str = ""
     parent: str = ""  # macvlan, ipvlan: the host's interface; "" is a network of this host alone
     mode: str = ""  # macvlan, ipvlan: as the kernel calls it
@@ -77,6 +87,7 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
                 gateway=self.gateway,
                 ip_range=self.ip_range,
                 auxiliary=self.auxiliary,
+                pool=self.pool,
             )
             if version == 4
             else Room(
@@ -84,6 +95,7 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
                 gateway=self.gateway6,
                 ip_range=self.ip_range6,
                 auxiliary=self.auxiliary6,
+                pool=self.pool6,
             )
         )
         rest = [each for each in self.more if ip_network(each.subnet).version == version]
@@ -93,6 +105,27 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
         """The subnet that an address of the network's is in."""
         rooms = self.rooms(address.version)
         return next(each for each in rooms if address in ip_network(each.subnet))
+
+    @property
+    def remote(self) -> bool:
+        """Whether a plugin makes its interfaces."""
+        return self.driver not in BUILTIN and not self.config_only
+
+    @property
+    def leased(self) -> bool:
+        """Whether a plugin gives its addresses."""
+        return self.ipam_driver not in (OWN_IPAM, NO_IPAM) and not self.config_only
+
+    @property
+    def alone(self) -> bool:
+        """Whether its subnets are nobody else's. macvlan and ipvlan are part of the outside: two of them may
+        share what is there; what a plugin both makes and addresses is its own business."""
+        bridge = self.driver == "bridge" and not self.config_only
+        return bridge or (self.remote and not self.leased)
+
+    @property
+    def plugged(self) -> bool:
+        return self.remote or self.leased
 
     @property
     def named(self) -> bool:
@@ -120,10 +153,13 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
     sysctls: list[str] = []  # of the interface, which IFNAME stands for
     local: list[str] = []  # link-local addresses besides
+    driver: str = ""  # the plugin that made its interface
+    source: str = ""  # what that one calls it, on the host
 
     @property
     def addressed(self) -> bool:
-        return bool(self.ip or self.ip6)
+        """Whether it is a place of its own, also one whose plugin gave it no address."""
+        return bool(self.ip or self.ip6 or self.driver)
 
 
 class PublishedPort(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,6 +191,20 @@ class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
     hostname: str = ""
     dns: list[str] = []
     exposed: list[str] = []
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """What plugins must be told once an endpoint or a network is over: kept from before they are first
+    asked until they were told. `addresses` are pairs of a pool and an address in it."""
+
+    id: str  # the endpoint's or the network's
+    network_id: str
+    driver: str = ""
+    joined: bool = False
+    programmed: bool = False
+    ipam: str = ""
+    addresses: list[tuple[str, str]] = []
+    pools: list[str] = []
 
 
 class SavedEndpoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,8 +14,18 @@ from engine.domain.networks.addresses import parse_address
 from engine.domain.networks.endpointoptions import interface_name
 from engine.domain.networks.pools import Address, Subnet, gateway_of
 from engine.domain.networks.predefined import new_id, timestamp
-from engine.domain.networks.records import ISOLATED, NAT, ROUTED, UNPROTECTED, NetworkRecord, Room
-from engine.errors import Forbidden, InvalidParameter, NotFound, SystemFailure, Unavailable
+from engine.domain.networks.records import (
+    BUILTIN,
+    ISOLATED,
+    NAT,
+    NO_IPAM,
+    OWN_IPAM,
+    ROUTED,
+    UNPROTECTED,
+    NetworkRecord,
+    Room,
+)
+from engine.errors import Forbidden, InvalidParameter, SystemFailure, Unavailable
 from engine.models.networks import IPAM, IPAMConfig, NetworkCreateRequest
 
 PREDEFINED = ("bridge", "host", "none", "default")
@@ -58,8 +68,8 @@ def draft(
 ) -> NetworkRecord:
     """The record, its subnets still empty where the request leaves them to us.
 
-    `defaults` are the daemon's options by driver. Raises InvalidParameter, Forbidden, NotFound,
-    and Unavailable for what needs a cluster.
+    `defaults` are the daemon's options by driver. Raises InvalidParameter, Forbidden,
+    and Unavailable for what needs a cluster. Names that are no driver of ours are plugins'.
     """
     if not request.name.strip():
         raise InvalidParameter(f"invalid name: {request.name}")
@@ -82,6 +92,7 @@ def draft(
         attachable=request.attachable,
         options=options,
         labels=request.labels or {},
+        ipam_driver=_ipam_driver(request),
         ipam_options=request.ipam.options if request.ipam else None,
         config_only=request.config_only,
         mtu=_number(options, MTU) or own_mtu,
@@ -90,7 +101,7 @@ def draft(
     record = msgspec.structs.replace(
         record, more=more, implied=_implied(families, more, request), **_addressing(families)
     )
-    if record.config_only:
+    if record.config_only or record.remote:
         return record
     if driver == "bridge":
         return _bridge(record)
@@ -115,11 +126,16 @@ def check_driver(driver: str, request: NetworkCreateRequest) -> None:
         raise Unavailable(NOT_A_MANAGER)
     if driver in ("host", "null"):
         raise Forbidden(f'only one instance of "{driver}" network is allowed')
-    if driver not in ("bridge", "macvlan", "ipvlan"):
-        raise NotFound(f'plugin "{driver}" not found')
-    ipam = request.ipam.driver if request.ipam else ""
-    if ipam not in ("", "default"):
-        raise NotFound(f'plugin "{ipam}" not found')
+    if _ipam_driver(request) == NO_IPAM and (driver in BUILTIN or _subnets(request)):
+        raise InvalidParameter("the null IPAM driver gives no addresses and takes no subnets")
+
+
+def _ipam_driver(request: NetworkCreateRequest) -> str:
+    return (request.ipam.driver if request.ipam else "") or OWN_IPAM
+
+
+def _subnets(request: NetworkCreateRequest) -> bool:
+    return any(each.subnet for each in (request.ipam.config if request.ipam else None) or ())
 
 
 def _families(request: NetworkCreateRequest) -> tuple[dict[int, _Family], list[Room]]:
@@ -306,7 +322,7 @@ def configured(request: NetworkCreateRequest, source: NetworkRecord) -> NetworkC
     ]
     return msgspec.structs.replace(
         request,
-        ipam=IPAM(driver="default", options=source.ipam_options, config=config),
+        ipam=IPAM(driver=source.ipam_driver, options=source.ipam_options, config=config),
         options={**source.options, **(request.options or {})},
         labels={**source.labels, **(request.labels or {})},
         enable_ipv6=source.ipv6 or request.enable_ipv6,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address
 
 import msgspec
@@ -9,7 +10,9 @@ import trio
 
 from engine.domain.networks import endpoints as placing
 from engine.domain.networks.book import Attachment, Book
-from engine.domain.networks.endpoints import ADDRESSED, bare, gateway_endpoint, veth_plan
+from engine.domain.networks.endpoints import BARE, bare, gateway_endpoint, veth_plan
+from engine.domain.networks.leasing import Lease
+from engine.domain.networks.plugged import Plugged, endpoint_options
 from engine.domain.networks.ports import Links, VethPlan
 from engine.domain.networks.predefined import new_id
 from engine.domain.networks.records import (
@@ -20,7 +23,7 @@ from engine.domain.networks.records import (
     Sandbox,
 )
 from engine.domain.networks.settings import NO_BRIDGE, NetworkSettings
-from engine.errors import Conflict, EngineError, Forbidden, InvalidParameter, NotFound
+from engine.errors import Conflict, Forbidden, InvalidParameter, NotFound
 
 _JOIN = "container:"
 HOST_CONFLICT = "container cannot be disconnected from host network or connected to host network"
@@ -37,10 +40,13 @@ NONE_CONFLICT = (
 class Sandboxes:
     """Makes and removes namespaces and what is in them; the book says who has what."""
 
-    def __init__(self, settings: NetworkSettings, book: Book, links: Links) -> None:
+    def __init__(
+        self, settings: NetworkSettings, book: Book, links: Links, plugged: Plugged
+    ) -> None:
         self._settings = settings
         self._book = book
         self._links = links
+        self._plugged = plugged
 
     async def prepare(self, container_id: str, plan: EndpointPlan) -> Sandbox:
         if container_id in self._book.attachments:
@@ -76,22 +82,89 @@ class Sandboxes:
             raise Forbidden(
                 f"endpoint with name {attachment.name} already exists in network {network.name}"
             )
-        endpoint = placing.make(self._book, network, wish, "", before)
+        leases = await self._plugged.leases(attachment.name, [(network, wish)], "")
+        endpoint = await self._made(network, wish, before, leases)
         real = [each for each in before if each.addressed]
         self._reorder(attachment, [*real, endpoint])
-        leads = gateway_endpoint(attachment.sandbox.endpoints) is endpoint
-        first = gateway_endpoint(real) is None
-        veth = self._veth(container_id, network, endpoint, default_route=leads and first)
         try:
-            await self._links.attach(path, veth)
-            if leads and not first:
-                await self._route(path, endpoint)
+            await self._plug(attachment, network, endpoint, wish, gateway_endpoint(real))
         except BaseException:
+            broken = self._now(attachment, endpoint)
             self._reorder(attachment, before)
             with trio.CancelScope(shield=True):
-                await self._unplug(path, veth, endpoint)
+                await self._unplug(path, network, broken)
             raise
         return attachment.sandbox
+
+    async def _made(
+        self,
+        network: NetworkRecord,
+        wish: EndpointWish,
+        before: list[Endpoint],
+        leases: dict[str, Lease],
+    ) -> Endpoint:
+        try:
+            self._check_there([network])
+            return placing.make(self._book, network, wish, "", before, leases.get(network.id))
+        except BaseException:
+            await self._plugged.give_up(leases)
+            raise
+
+    async def _plug(
+        self,
+        attachment: Attachment,
+        network: NetworkRecord,
+        endpoint: Endpoint,
+        wish: EndpointWish,
+        led: Endpoint | None,
+    ) -> None:
+        """`led` had the default route until now."""
+        path = str(attachment.sandbox.netns_path)
+        if network.remote:
+            endpoint = await self._enter(attachment, network, endpoint, wish)
+        leads = gateway_endpoint(attachment.sandbox.endpoints) is endpoint
+        if not network.remote:
+            first = leads and led is None
+            veth = self._veth(attachment.container_id, network, endpoint, default_route=first)
+            await self._links.attach(path, veth)
+        if leads and (network.remote or led is not None):
+            await self._route(path, endpoint)
+
+    async def _enter(
+        self,
+        attachment: Attachment,
+        network: NetworkRecord,
+        endpoint: Endpoint,
+        wish: EndpointWish,
+    ) -> Endpoint:
+        """A plugin's interface: made, and taken into the namespace."""
+        name, sandbox = attachment.name, attachment.sandbox
+        options = endpoint_options(sandbox.exposed, wish.options)
+        made = await self._plugged.make(name, network, endpoint, options)
+        beside = [each.interface for each in sandbox.endpoints if each.interface]
+        inside = await self._plugged.join(
+            name, str(sandbox.netns_path), network, made, beside, options
+        )
+        self._reorder(
+            attachment,
+            [inside if each is endpoint else each for each in attachment.sandbox.endpoints],
+        )
+        return inside
+
+    def _now(self, attachment: Attachment, endpoint: Endpoint) -> Endpoint:
+        """What has become of it."""
+        found = (
+            each
+            for each in attachment.sandbox.endpoints
+            if each.endpoint_id == endpoint.endpoint_id
+        )
+        return next(found, endpoint)
+
+    def _check_there(self, networks: Iterable[NetworkRecord]) -> None:
+        """While a plugin was asked, they may have gone."""
+        for network in networks:
+            if network.id not in self._book.networks:
+                raise NotFound(f"network {network.name} not found")
 
     async def disconnect(self, container_id: str, network_id: str) -> Sandbox:
         """Take the container out of the network. NotFound when it isn't there."""
@@ -110,8 +183,7 @@ class Sandboxes:
             attachment, [each for each in attachment.sandbox.endpoints if each is not endpoint]
         )
         if endpoint.addressed and path is not None:
-            kind = network.driver if network and network.driver != "bridge" else "veth"
-            await self._unplug(path, _gone(endpoint, kind), endpoint)
+            await self._unplug(path, network, endpoint)
             successor = gateway_endpoint(attachment.sandbox.endpoints)
             if led and successor is not None:
                 await self._route(path, successor)
@@ -182,47 +254,73 @@ class Sandboxes:
         plan: EndpointPlan,
         networks: list[tuple[NetworkRecord, EndpointWish]],
     ) -> Sandbox:
+        leases = await self._plugged.leases(plan.container_name, networks, plan.mac)
         sandbox_id = new_id()
         path = self._links.namespace_path(sandbox_id)
+        try:
+            self._check_there(network for network, _ in networks)
+            endpoints = self._endpoints(plan, networks, leases)
+        except BaseException:
+            await self._plugged.give_up(leases)
+            raise
         sandbox = Sandbox(
             id=sandbox_id,
             key=path,
             netns_path=path,
-            endpoints=self._endpoints(plan, networks),
+            endpoints=endpoints,
             hostname=plan.hostname,
             dns=plan.dns,
             exposed=plan.exposed,
         )
         # Before the await, so that nobody prepares the same container or address twice.
         attachment = self._attach(container_id, plan, sandbox, joined=False)
-        leader = gateway_endpoint(sandbox.endpoints)
-        veths = [
-            self._veth(container_id, network, endpoint, default_route=endpoint is leader)
-            for (network, _), endpoint in zip(networks, sandbox.endpoints, strict=True)
-            if endpoint.addressed
-        ]
         try:
-            await self._links.create_namespace(path, veths)
+            await self._furnish(attachment, path, networks)
         except BaseException:
             self._book.attachments.pop(container_id, None)
             with trio.CancelScope(shield=True):
                 await self._dismantle(attachment)
             raise
-        return sandbox
+        return attachment.sandbox
+
+    async def _furnish(
+        self,
+        attachment: Attachment,
+        path: str,
+        networks: list[tuple[NetworkRecord, EndpointWish]],
+    ) -> None:
+        """The namespace with all interfaces. Where plugins have some, they say only then where these lead."""
+        places = list(zip(networks, attachment.sandbox.endpoints, strict=True))
+        remote = [each for each in places if each[0][0].remote]
+        leader = None if remote else gateway_endpoint(attachment.sandbox.endpoints)
+        veths = [
+            self._veth(attachment.container_id, network, endpoint, default_route=endpoint is leader)
+            for (network, _), endpoint in places
+            if endpoint.addressed and not network.remote
+        ]
+        await self._links.create_namespace(path, veths)
+        for (network, wish), endpoint in remote:
+            await self._enter(attachment, network, endpoint, wish)
+        if remote and (leader := gateway_endpoint(attachment.sandbox.endpoints)):
+            await self._route(path, leader)
 
     def _endpoints(
-        self, plan: EndpointPlan, networks: list[tuple[NetworkRecord, EndpointWish]]
+        self,
+        plan: EndpointPlan,
+        networks: list[tuple[NetworkRecord, EndpointWish]],
+        leases: Mapping[str, Lease],
     ) -> list[Endpoint]:
         """All addresses or none."""
         made: list[Endpoint] = []
         try:
             for index, (network, wish) in enumerate(networks):
-                if network.driver in ADDRESSED:
-                    mac = "" if index else plan.mac
-                    made.append(placing.make(self._book, network, wish, mac, made))
-                else:
+                if network.driver in BARE:
                     placing.check_wish(network, wish)
                     made.append(bare(network))
+                    continue
+                mac = "" if index else plan.mac
+                lease = leases.get(network.id)
+                made.append(placing.make(self._book, network, wish, mac, made, lease))
         except BaseException:
             for endpoint in made:
                 self._book.free(endpoint)
@@ -239,24 +337,33 @@ class Sandboxes:
             if sandbox.netns_path is not None:
                 if self._book.joined(attachment):
                     await self._strip(sandbox)
+                for endpoint in sandbox.endpoints:
+                    if endpoint.driver:
+                        await self._plugged.leave(sandbox.netns_path, endpoint)
                 await self._links.remove_namespace(sandbox.netns_path)
         finally:
             for endpoint in sandbox.endpoints:
                 self._book.free(endpoint)
+                await self._plugged.over(endpoint)
 
     async def _strip(self, sandbox: Sandbox) -> None:
         for endpoint in sandbox.endpoints:
-            network = self._book.networks.get(endpoint.network_id)
-            if endpoint.addressed and sandbox.netns_path is not None:
-                kind = network.driver if network and network.driver != "bridge" else "veth"
-                await self._links.detach(sandbox.netns_path, _gone(endpoint, kind))
+            if endpoint.addressed and not endpoint.driver and sandbox.netns_path is not None:
+                network = self._book.networks.get(endpoint.network_id)
+                await self._detach(sandbox.netns_path, network, endpoint)
 
-    async def _unplug(self, path: str, veth: VethPlan, endpoint: Endpoint) -> None:
-        try:
-            await self._links.detach(path, veth)
-        except EngineError:
-            raise  # the address stays taken while it may be on the wire
+    async def _unplug(self, path: str, network: NetworkRecord | None, endpoint: Endpoint) -> None:
+        """Where it fails, the address stays taken, since it may be on the wire."""
+        await self._detach(path, network, endpoint)
         self._book.free(endpoint)
+        await self._plugged.over(endpoint)
+
+    async def _detach(self, path: str, network: NetworkRecord | None, endpoint: Endpoint) -> None:
+        if endpoint.driver:
+            await self._plugged.leave(path, endpoint)
+            return
+        kind = network.driver if network and network.driver != "bridge" else "veth"
+        await self._links.detach(path, _gone(endpoint, kind))
 
     async def _route(self, path: str, endpoint: Endpoint) -> None:
         await self._links.set_gateways(

@@ -31,6 +31,7 @@ from engine.domain.networks.messages import (
     Restore,
     Unpublish,
 )
+from engine.domain.networks.plugged import Plugged
 from engine.domain.networks.ports import Drift, Firewall, Links, Resolver, Store
 from engine.domain.networks.publishing import Publishing
 from engine.domain.networks.records import SavedEndpoint
@@ -65,6 +66,7 @@ class NetworksService:
         host_ports: HostPorts,
         resolver: Resolver,
         relays: Relays,
+        plugged: Plugged,
         announce: Announce | None = None,
     ) -> None:
         self._settings = settings
@@ -73,12 +75,14 @@ class NetworksService:
         self._firewall = firewall
         self._announce = announce
         self._inbox: Inbox[Message] | None = None
-        self.publishing = Publishing(settings, book, links, firewall, host_ports, relays)
-        sandboxes = Sandboxes(settings, book, links)
+        self._plugged = plugged
+        self._watchers: trio.Nursery | None = None
+        self.publishing = Publishing(settings, book, links, firewall, host_ports, relays, plugged)
+        sandboxes = Sandboxes(settings, book, links, plugged)
         self._attachments = Attachments(book, sandboxes, self.publishing, resolver)
         self._startup = Startup(settings, book, links, store, self.publishing)
         self._administration = Administration(
-            settings, book, links, store, self.publishing, sandboxes
+            settings, book, links, store, self.publishing, sandboxes, plugged
         )
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
@@ -86,10 +90,13 @@ class NetworksService:
             if self._book.restored:  # a later incarnation: the book has it all
                 await self.publishing.load()
                 await self._attachments.introduce()
+                await self._plugged.take_up()
             else:
                 await self._startup.set_up()
             async with trio.open_nursery() as watchers:
                 watchers.start_soon(self.publishing.relays.run)
+                watchers.start_soon(self._plugged.dues.settle)
+                self._watchers = watchers
                 if self._settings.iptables:
                     watchers.start_soon(self._watch)
                     watchers.start_soon(self._look_now_and_then)
@@ -142,6 +149,9 @@ class NetworksService:
     async def _restore(self, saved: Iterable[SavedEndpoint]) -> frozenset[str]:
         lost = await self._startup.restore(saved)
         await self._attachments.introduce()
+        await self._plugged.take_up()
+        if self._watchers is not None:
+            self._watchers.start_soon(self._plugged.replay)
         return lost
 
     async def _watch(self) -> None:

@@ -7,8 +7,9 @@ import time
 from engine.domain.plugins.plugin import LIMIT, Object, Plugin
 from engine.domain.plugins.ports import Directory, Wire
 from engine.domain.plugins.service import Errand, Errands, PluginsService
+from engine.domain.plugins.texts import tame
 
-__all__ = ["LIMIT", "Object", "Plugin", "Plugins"]
+__all__ = ["LIMIT", "Object", "Plugin", "Plugins", "tame"]
 
 VOLUME, AUTHORIZATION, LOG = "VolumeDriver", "authz", "LogDriver"
 NETWORK, IPAM = "NetworkDriver", "IpamDriver"

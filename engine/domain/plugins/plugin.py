@@ -80,9 +80,18 @@ class Plugin:
             raise self._fails(f"it does not answer within {ACTIVATION:.0f} s") from None
 
     async def call(
-        self, method: str, body: Object, *, limit: int = LIMIT, patience: float = PATIENCE
+        self,
+        method: str,
+        body: Object,
+        *,
+        limit: int = LIMIT,
+        patience: float = PATIENCE,
+        optional: bool = False,
     ) -> Object:
-        """Ask `/method`. SystemFailure with the plugin's own error; Unavailable when it is away or silent."""
+        """Ask `/method`. SystemFailure with the plugin's own error; Unavailable when it is away or silent.
+
+        One that does not know what is `optional` has nothing to say about it.
+        """
         if self.breaker.open or not self.active:
             await self.activate()
         endpoint = self.endpoint
@@ -98,6 +107,8 @@ class Plugin:
                 answer = await self._attended(ask)
         except trio.TooSlowError:
             raise self._fails(f"{method}: no answer within {patience:.0f} s") from None
+        if optional and answer.status == 404:
+            return {}
         return self._decoded(method, answer)
 
     async def _attended(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -79,6 +79,7 @@ class System:
         runc: Callable[[], Awaitable[tuple[str, str]]],
         volume_drivers: Callable[[], Sequence[str]] = lambda: ("local",),
         log_drivers: Callable[[], Sequence[str]] = lambda: DRIVERS,
+        network_drivers: Callable[[], Sequence[str]] = lambda: ("bridge", "host", "null"),
         tallies: Tallies | None = None,
     ) -> None:
         self.identity = identity
@@ -90,6 +91,7 @@ class System:
         self._runc = runc
         self._volume_drivers = volume_drivers
         self._log_drivers = log_drivers
+        self._network_drivers = network_drivers
         self._tallies = tallies or Tallies()
 
     async def version(self) -> Version:
@@ -148,7 +150,7 @@ class System:
             driver_status=[("driver-type", "io.containerd.snapshotter.v1")],
             plugins=Plugins(
                 volume=list(self._volume_drivers()),
-                network=["bridge", "host", "null"],
+                network=list(self._network_drivers()),
                 authorization=self.identity.authorization or None,
                 log=list(self._log_drivers()),
             ),

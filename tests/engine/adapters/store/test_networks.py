@@ -14,7 +14,7 @@ from engine.adapters.store.service import StoreService
 from engine.domain.events.bus import EventBus
 from engine.domain.events.facade import Journal
 from engine.domain.events.messages import Commit
-from engine.domain.networks.records import NetworkRecord, Room
+from engine.domain.networks.records import Due, NetworkRecord, Room
 from supervisors import Mailbox
 
 RECORD = NetworkRecord(
@@ -70,3 +70,14 @@ async def test_removed_record_is_gone_with_its_event(tmp_path: Path) -> None:
             ("destroy", "n1", {"name": "front", "type": "bridge"}),
             ("prune", "", {"reclaimed": "0"}),
         ]
+
+
+async def test_due_outlives_the_daemon_until_it_is_settled(tmp_path: Path) -> None:
+    due = Due(id="e1", network_id="n1", driver="plug", addresses=[("p", "10.9.0.2")])
+    async with opened(tmp_path) as (store, _):
+        await store.note(Due(id="e1", network_id="n1"))
+        await store.note(due)
+    async with opened(tmp_path) as (store, _):
+        assert await store.dues() == [due]
+        await store.settled("e1")
+        assert await store.dues() == []

@@ -142,3 +142,16 @@ async def test_exposed_and_published_ports_are_told_as_services() -> None:
             container(host=HostConfig(network_mode="bridge", port_bindings=PORTS), config=exposing)
         )
         assert place.sandbox.exposed == ["53/udp", "80/tcp", "8000/tcp", "8001/tcp"]
+
+
+async def test_plugins_network_is_known_as_such_and_hears_of_no_ports_either() -> None:
+    async with sandboxes() as (room, asked):
+        assert not asked.plugged(web())
+        assert not asked.plugged(web("nowhere"))
+        await room.networks.create(NetworkCreateRequest(name="woven", driver="plug"))
+        record = web("woven")
+        assert asked.plugged(record)
+        assert asked.plugged(container(endpoints={"woven": EndpointSettings()}))
+        await asked.prepare(record)
+        assert await asked.publish(record) == []
+        assert room.drivers.calls[-1] == ("program",)

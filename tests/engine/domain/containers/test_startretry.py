@@ -33,6 +33,7 @@ def with_policy(name: str) -> HostConfig:
         'error gathering device information while adding custom device "/dev/x": no such file or directory',
         "error while mounting volume '/v/_data': no such device",
         "failed to initialize logging driver: dial tcp 10.0.0.1:514: connect: connection refused",
+        'failed to create endpoint web on network woven: plugin "weaver": dial unix /x: no such file',
     ],
 )
 def test_what_is_not_there_yet_is_waited_for(reason: str) -> None:
@@ -49,6 +50,7 @@ def test_what_is_not_there_yet_is_waited_for(reason: str) -> None:
     [
         'exec: "nosuch": executable file not found in $PATH',
         "failed to initialize logging driver: unknown log opt 'x' for json-file log driver",
+        "failed to create endpoint web on network woven: no address is left",
         "no luck",
     ],
 )

@@ -10,7 +10,15 @@ import trio
 
 from engine.domain.networks.facade import EndpointPlan, Networks, NetworkSettings
 from engine.domain.networks.hostports import HostPorts
-from tests.fakes.networks import FakeFirewall, FakeHost, FakeLinks, FakeResolver, FakeStore
+from tests.fakes.networks import (
+    FakeDrivers,
+    FakeFirewall,
+    FakeHost,
+    FakeIpams,
+    FakeLinks,
+    FakeResolver,
+    FakeStore,
+)
 
 
 @dataclass
@@ -18,6 +26,8 @@ class Room:
     links: FakeLinks = field(default_factory=FakeLinks)
     store: FakeStore = field(default_factory=FakeStore)
     resolver: FakeResolver = field(default_factory=FakeResolver)
+    drivers: FakeDrivers = field(default_factory=FakeDrivers)
+    ipams: FakeIpams = field(default_factory=FakeIpams)
     host: FakeHost = field(default_factory=FakeHost)
     firewall: FakeFirewall = field(default_factory=FakeFirewall)
     events: list[str] = field(default_factory=list)
@@ -38,6 +48,8 @@ class Room:
             firewall=self.firewall,
             store=self.store,
             resolver=self.resolver,
+            drivers=self.drivers,
+            ipams=self.ipams,
             host_ports=HostPorts(self.host.bind, (32768, 60999)),
             announce=self.announced,
         )

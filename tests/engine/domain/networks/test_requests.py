@@ -7,7 +7,7 @@ import pytest
 
 from engine.domain.networks.predefined import bridge_spec
 from engine.domain.networks.requests import configured, draft
-from engine.errors import EngineError, Forbidden, InvalidParameter, NotFound, Unavailable
+from engine.errors import EngineError, Forbidden, InvalidParameter, Unavailable
 from engine.models.networks import IPAM, IPAMConfig, NetworkCreateRequest
 
 
@@ -83,8 +83,7 @@ def test_macvlan_without_parent_leads_nowhere() -> None:
         (request(name="bridge"), Forbidden, "operation is not permitted on predefined bridge net"),
         (request(driver="host"), Forbidden, 'only one instance of "host" network is allowed'),
         (request(driver="overlay"), Unavailable, "This node is not a swarm manager"),
-        (request(driver="weave"), NotFound, 'plugin "weave" not found'),
-        (request(ipam="dhcp"), NotFound, 'plugin "dhcp" not found'),
+        (request(ipam="null"), InvalidParameter, "the null IPAM driver gives no addresses"),
         (request(IPAMConfig(subnet="nonsense")), InvalidParameter, "invalid CIDR address: nonsen"),
         (request(IPAMConfig(subnet="10.0.0.1/24")), InvalidParameter, "should be 10.0.0.0/24"),
         (request(IPAMConfig(gateway="10.0.0.1")), InvalidParameter, "needs a subnet"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 import trio
 
@@ -18,6 +19,8 @@ class FakePlugins:
 
     answers: dict[str, Replies] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    bodies: dict[str, Any] = field(default_factory=dict)
+    """The last one of each call."""
     gone: set[str] = field(default_factory=set)
 
     def add(self, name: str, *kinds: str, **answers: object) -> None:
@@ -37,6 +40,7 @@ class FakePlugins:
 
     async def post(self, endpoint: Endpoint, path: str, body: bytes, *, limit: int) -> Answer:
         self.calls.append(f"{endpoint.name} {path}")
+        self.bodies[self.calls[-1]] = json.loads(body or b"null")
         await trio.lowlevel.checkpoint()
         if endpoint.name in self.gone:
             raise NotReached(f"dial unix /{endpoint.name}: connection refused")
