@@ -3,8 +3,8 @@
 set positional-arguments
 
 python := ".venv/bin/python"
-units := "tests/architecture tests/config tests/contracts tests/demo tests/engine tests/fakes tests/harness tests/supervisors"
-wholes := "tests/bench tests/clients tests/integration"
+beside := "tests/architecture tests/config tests/contracts tests/demo tests/engine tests/fakes tests/harness tests/supervisors tests/clients"
+apart := "tests/bench tests/integration"
 
 # List the recipes.
 default:
@@ -57,14 +57,14 @@ hardships *args: setup
 # Checks and all tests: unit, integration on real containerd, real clients.
 test *args: setup
     #!/usr/bin/env bash
-    # What needs the processor (checks, unit tests) runs beside what mostly waits, in the other half.
+    # In two halves at a time: most of it waits, and there are two processors nearly everywhere.
     set -uo pipefail
     beside() {
         {{just_executable()}} check || return
-        if [ "$1" = 0 ]; then {{python}} -m pytest -o cache_dir=.pytest_cache_beside {{units}}; fi
+        if [ "$1" = 0 ]; then {{python}} -m pytest -o cache_dir=.pytest_cache_beside {{beside}}; fi
     }
     beside $# >.beside.log 2>&1 & other=$!
-    if [ $# = 0 ]; then set -- {{wholes}}; fi
+    if [ $# = 0 ]; then set -- {{apart}}; fi
     {{python}} -m pytest "$@"; mine=$?
     wait "$other"; other=$?
     cat .beside.log

@@ -58,7 +58,7 @@ CASES: dict[str, str] = {
         docker run --name l5 --net none --label app=shop --log-opt labels=app busybox sh -c 'echo a; sleep 0.6; echo b; sleep 0.6; echo c' >/dev/null
         at=$(docker logs -t --tail 2 l5 | head -1 | cut -d' ' -f1); docker logs --since $at l5; docker logs --until $at l5
         docker logs -t l5 | grep -cE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}[.][0-9]{9}Z '; docker logs -n 1 l5; docker logs -f --tail 1 l5
-        docker logs --details l5; docker logs -t --details --tail 1 l5 | cut -d' ' -f2-; docker logs -n 2 --since 1h --until 0s l5
+        docker logs --details l5; docker logs -t --details --tail 1 l5 | cut -d' ' -f2-; sleep 1.1; docker logs -n 2 --since 1h --until 0s l5
         docker logs --since nosuch l5; docker logs --until 2001-01-01 l5; docker logs --since 2200-01-01T00:00:00 l5; docker logs -n -1 l5; docker logs -n all l5""",
     "log driver none": """
         docker run --name l3 --net none --log-driver none busybox echo x; docker logs l3""",

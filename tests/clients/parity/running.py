@@ -63,10 +63,10 @@ def blank(text: str, scratch: str) -> str:
 
 
 def clear(host: str) -> None:
-    """Remove all containers."""
+    """Remove all containers, and the volumes that nobody has named."""
     listed = subprocess.run(
         ["docker", "-H", host, "ps", "-aq"], capture_output=True, text=True, timeout=LIMIT
     ).stdout.split()
     if listed:
-        command = ["docker", "-H", host, "rm", "-f", *listed]
+        command = ["docker", "-H", host, "rm", "-f", "-v", *listed]
         subprocess.run(command, capture_output=True, timeout=LIMIT)
