@@ -249,7 +249,8 @@ def test_daemon_killed_while_a_plugin_makes_something_gives_it_back(
     weaver.start()
     until(lambda: len(weaver.networks()["networks"]) == 1)
     until(lambda: len(weaver.networks()["endpoints"]) == 1)
-    assert weaver.networks()["pools"] == {"here/10.60.0.0/24": ["10.60.0.1", "10.60.0.2"]}
+    held = {"here/10.60.0.0/24": ["10.60.0.1", "10.60.0.2"]}
+    until(lambda: weaver.networks()["pools"] == held)
     until_it_answers(daemon, "weaver")
     said(daemon, "start", "cut")
     said(daemon, "exec", "cut", "ping", "-c1", "-W5", "lasting")

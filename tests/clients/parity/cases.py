@@ -283,7 +283,7 @@ CASES: dict[str, str] = {
         {RUN} --sysctl net.ipv4.ip_forward=0 --sysctl kernel.msgmax=1000 busybox cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax; {RUN} --sysctl nosuch=1 busybox true 2>&1 | head -1
         {RUN} --oom-score-adj 300 busybox cat /proc/self/oom_score_adj; {RUN} --oom-score-adj 2000 busybox true; {RUN} --init busybox sh -c 'cat /proc/1/comm'""",
     "namespaces": f"""
-        docker run -d --name ns1 --net none --ipc shareable busybox sleep 100 >/dev/null; for kind in pid ipc; do {RUN} --$kind container:ns1 busybox sh -c "ps | grep -c 'sleep 100'" ; done
+        docker run -d --name ns1 --net none --ipc shareable busybox sleep 100 >/dev/null; for kind in pid ipc; do {RUN} --$kind container:ns1 busybox sh -c "ps | grep -c '[s]leep 100'" ; done
         {RUN} --pid container:nosuchc busybox true; {RUN} --uts host -h x busybox true; {RUN} --pid nosuch busybox true; {RUN} --ipc nosuch busybox true; {RUN} --userns nosuch busybox true
         {RUN} --userns host busybox cat /proc/self/uid_map; {RUN} --cgroupns private busybox cat /proc/self/cgroup | cut -d: -f3 | sort -u""",
     "devices": f"""
