@@ -200,7 +200,7 @@ def test_hundreds_of_containers_are_shown(daemon: FaultyDaemon, page: Page) -> N
     assert time.monotonic() - began < 30
     find = "document.getElementById('containers-find')"
     page.value(f"{find}.value = 'many-05'; {find}.dispatchEvent(new Event('input'))")
-    assert page.value("document.querySelectorAll('#containers-rows tr:not([hidden])').length") == 10
+    page.wait("document.querySelectorAll('#containers-rows tr:not([hidden])').length == 10")
     page.value(f"{find}.value = ''; {find}.dispatchEvent(new Event('input'))")
     page.look(width=390, height=844)
     page.wait("document.documentElement.scrollWidth <= 390")
